@@ -376,7 +376,9 @@ class Cluster:
 
     def _log(self) -> str:
         try:
-            return "\n".join((self.data / "server.log").read_text(errors="replace").splitlines()[-8:])
+            return "\n".join(
+                (self.data / "server.log").read_text(errors="replace").splitlines()[-8:]
+            )
         except OSError:
             return "(no log)"
 
