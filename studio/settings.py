@@ -47,7 +47,8 @@ INSTALLED_APPS = [
     "scheduling",
     "catalog",
     "studio",
-    "django.contrib.admin",
+    # Django's admin with our site, which is for Admins only.
+    "studio.apps.AtelierAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -82,6 +83,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    # After the language: it explains itself.
+    "studio.middleware.RoleGateMiddleware",
     # Last: the first to see what a view raises.
     "studio.middleware.StudioErrorMiddleware",
 ]
@@ -133,6 +136,7 @@ AUTHENTICATION_BACKENDS = [
 GUARDIAN_MONKEY_PATCH_USER = False
 ANONYMOUS_USER_NAME = None  # nobody is let in who has not signed in
 
+CSRF_FAILURE_VIEW = "studio.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -162,6 +166,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_CALLABLE = "studio.accounts.views.locked_out"
 
 # --- Transport and browser ----------------------------------------------------------------
 

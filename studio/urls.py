@@ -1,8 +1,20 @@
 """Every address of the site. The packages' own addresses are included by string (layers)."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from studio import views
 
 urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("", include("studio.accounts.urls")),
+    path("notices/", views.notice_list, name="notice-list"),
+    path("notices/read/", views.notice_read, name="notice-read"),
 ]
+
+handler400 = "studio.views.bad_request"
+handler403 = "studio.views.permission_denied"
+handler404 = "studio.views.page_not_found"
+handler500 = "studio.views.server_error"

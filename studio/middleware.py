@@ -1,0 +1,238 @@
+"""What happens around every view: request ids, JSON bodies, the language, errors, and the gate for people
+without a role."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+
+from studio import audit
+from studio.answers import answer_error, wants_json
+from studio.conf import LANGUAGES, STUDIO
+from studio.errors import AccessDenied, Denial, InvalidInput, StudioError
+from studio.roles import roles_of
+
+Next = Callable[[HttpRequest], HttpResponse]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Gives each request a name, so that a person's report finds its lines in the log.
+
+    An id that a proxy gave is kept when it is harmless.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.id
+        return response
+
+
+class JsonBodyMiddleware:
+    """Lets every form be sent as JSON, and keeps out what no column can hold.
+
+    A POST with a JSON object arrives in `request.POST` as if it had been a form: lists are several
+    values, numbers keep their exact figures, null is empty. Nested objects have no place in a form and are
+    refused. Characters that PostgreSQL cannot store (NUL, lone surrogates) are refused everywhere.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            if request.method == "POST" and request.content_type == "application/json":
+                request._post = _form_of(request.body, request.encoding or settings.DEFAULT_CHARSET)
+                request._files = MultiValueDict()
+            _refuse_unstorable(request)
+        except InvalidInput as error:
+            return answer_error(request, error, status=400)
+        return self.get_response(request)
+
+
+class LanguageMiddleware:
+    """The person's language, else the one chosen in this browser, else the studio's."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        language = _language_of(request)
+        # Overridden, not activated: what is said before this middleware, by the next request of this
+        # thread, is then in the studio's language and not in somebody else's.
+        with translation.override(language):
+            request.LANGUAGE_CODE = language
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ["Cookie"])
+        return response
+
+
+class RoleGateMiddleware:
+    """A person without a role may do nothing but sign in and see an explanation (permissions).
+
+    Views that stay open to everybody are named by their url.
+    """
+
+    OPEN = frozenset(
+        {
+            "login",
+            "logout",
+            "no-role",
+            "set-language",
+            "password-change",
+            "password-change-done",
+            "set-password",
+            "healthz",
+            "readyz",
+        }
+    )
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.view_name in self.OPEN or not request.user.is_authenticated:
+            return None
+        if roles_of(request.user):
+            return None
+        from studio.accounts.views import no_role
+
+        denial = AccessDenied(
+            _("You have no role in the studio yet. Ask an Admin to give you one."),
+            user=request.user,
+            details={"failed": "no_role"},
+        )
+        audit.record_denial(denial, path=request.path[:200])
+        if wants_json(request):
+            return answer_error(request, denial)
+        return no_role(request, status=403)
+
+
+class StudioErrorMiddleware:
+    """Turns the studio's errors into answers, and sees to it that every denial is in the audit log."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, StudioError):
+            if isinstance(exception, AccessDenied) or (
+                isinstance(exception, Denial) and exception.is_denial
+            ):
+                audit.record_denial(exception, by=request.user, path=request.path[:200])
+            return answer_error(request, exception)
+        if isinstance(exception, PermissionDenied):
+            # Django's own, as its admin raises it: the same event, the same answer.
+            denial = AccessDenied(user=request.user)
+            audit.record_denial(denial, path=request.path[:200])
+            return answer_error(request, denial)
+        return None
+
+
+def _language_of(request: HttpRequest) -> str:
+    user = getattr(request, "user", None)
+    chosen = getattr(user, "language", "") if user is not None and user.is_authenticated else ""
+    if chosen in LANGUAGES:
+        return chosen
+    cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    return cookie if cookie in LANGUAGES else STUDIO.language
+
+
+def _form_of(body: bytes, encoding: str) -> QueryDict:
+    """A JSON object as the form it stands for. Raises InvalidInput when it is none."""
+    try:
+        # Numbers stay the text they were: 12.10 is twelve and ten hundredths, not a float near it.
+        sent = json.loads(
+            body or b"{}", parse_float=str, parse_int=str, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as wrong:
+        raise InvalidInput(
+            _("The body is not valid JSON."), details={"failed": "malformed_json"}
+        ) from wrong
+    if not isinstance(sent, dict):
+        raise InvalidInput(
+            _("The body has to be a JSON object."), details={"failed": "not_an_object"}
+        )
+    limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    form = QueryDict(mutable=True, encoding=encoding)
+    count = 0
+    for name, value in sent.items():
+        values = value if isinstance(value, list) else [value]
+        count += len(values)
+        if limit is not None and count > limit:
+            raise InvalidInput(_("Too many values were sent."), details={"failed": "too_many"})
+        form.setlist(name, [_form_value(name, each) for each in values])
+    form._mutable = False
+    return form
+
+
+def _form_value(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    raise InvalidInput(
+        _("A value may be a text, a number, true, false, null or a list of them."),
+        details={"failed": "nested_value", "fields": [name[:100]]},
+    )
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a number.")
+
+
+def _refuse_unstorable(request: HttpRequest) -> None:
+    """Raise InvalidInput when the address, the query or the form has characters no column can hold."""
+    if not _is_storable(request.path_info):
+        raise InvalidInput(details={"failed": "unstorable_characters", "fields": []})
+    sources = [request.GET]
+    if request.method == "POST":
+        sources.append(request.POST)
+    for source in sources:
+        for name, values in source.lists():
+            if not _is_storable(name):
+                raise InvalidInput(details={"failed": "unstorable_characters", "fields": []})
+            if not all(isinstance(each, str) and _is_storable(each) for each in values):
+                raise InvalidInput(
+                    _("A value contains characters that cannot be stored."),
+                    details={"failed": "unstorable_characters", "fields": [name[:100]]},
+                )
+
+
+def _is_storable(text: str) -> bool:
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
