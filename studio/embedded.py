@@ -16,11 +16,12 @@ import pwd
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +57,7 @@ THROWAWAY_SETTINGS = {
     "max_wal_size": "4GB",
 }
 THROWAWAY_PREFIX = "atelier-test-"
+LEFT_BEHIND_AFTER_SECONDS = 60.0
 
 
 class EmbeddedError(RuntimeError):
@@ -81,16 +83,13 @@ def secret_key(directory: Path) -> str:
     path = directory / "secret_key"
     if not path.exists():
         _make_directory(directory)
-        draft = directory / f"secret_key.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, draft = tempfile.mkstemp(prefix="secret_key.", dir=directory)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, path)  # never over the key of another process that was faster
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        # Never over the key of another process that was faster.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
     return path.read_text().strip()
 
 
@@ -150,6 +149,15 @@ class Cluster:
         """Whether the server answers (asked of the server itself, never of a pid file)."""
         account = self._account()
         return self._asked(self._binaries(account), account) == 0
+
+    def listens(self) -> bool:
+        """Whether somebody is at the socket: cheap enough to ask every second."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.socket_directory / f".s.PGSQL.{PORT}"))
+            except OSError:
+                return False
+        return True
 
     def remove(self) -> None:
         """Stop a throw-away cluster and delete all of it."""
@@ -291,6 +299,7 @@ class Cluster:
         begun = time.monotonic()
         cleared = False
         while True:
+            _reap()
             answer = self._asked(binaries, account)
             waited = time.monotonic() - begun
             if answer == 0:
@@ -344,9 +353,7 @@ class Cluster:
         )
         if must and stopped.returncode != 0 and self._asked(binaries, account) in (0, 1):
             raise EmbeddedError(f"PostgreSQL did not stop: {stopped.stdout.strip()}")
-        for server in list(_STARTED):
-            if server.poll() is not None:
-                _STARTED.remove(server)
+        _reap()
 
     def _make_database(self) -> None:
         """The database that the address names."""
@@ -388,16 +395,24 @@ def throwaway_cluster() -> Cluster:
     place = Path(tempfile.gettempdir())
     for leftover in place.glob(f"{THROWAWAY_PREFIX}*"):
         cluster = Cluster(leftover, throwaway=True)
-        try:
-            if leftover.stat().st_uid == os.geteuid() and cluster._unused():
+        # Another run may be making its own, or removing the same one, at this moment.
+        with suppress(OSError, EmbeddedError):
+            found = leftover.stat()
+            is_old = time.time() - found.st_mtime > LEFT_BEHIND_AFTER_SECONDS
+            if is_old and found.st_uid == os.geteuid() and cluster._unused():
                 cluster.remove()
-        except (OSError, EmbeddedError):
-            continue  # another run is removing the same one
     return Cluster(Path(tempfile.mkdtemp(prefix=THROWAWAY_PREFIX)), throwaway=True)
 
 
-# Servers that this process started, so that their ends are noticed (no zombies).
+# Servers that this process started.
 _STARTED: list[subprocess.Popen[bytes]] = []
+
+
+def _reap() -> None:
+    """Notice the ends of one's own servers: a zombie's pid counts as a living server's."""
+    for server in list(_STARTED):
+        if server.poll() is not None:
+            _STARTED.remove(server)
 
 
 def _make_directory(path: Path) -> None:

@@ -19,13 +19,18 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, CommandParser, call_command
-from django.core.management import get_commands
+from django.core.management import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    call_command,
+    get_commands,
+)
 
 from studio import embedded
 
@@ -72,7 +77,7 @@ class Command(BaseCommand):
                     if options["host"] not in settings.ALLOWED_HOSTS:
                         allowed = [*settings.ALLOWED_HOSTS, options["host"]]
                         environment["ALLOWED_HOSTS"] = ",".join(allowed)
-                    self._serve(environment, data, options, stopping)
+                    self._serve(environment, data, options, stopping, cluster)
             except embedded.EmbeddedError as wrong:
                 raise CommandError(str(wrong)) from wrong
 
@@ -82,6 +87,7 @@ class Command(BaseCommand):
         data: Path,
         options: dict[str, Any],
         stopping: _Stopping,
+        cluster: embedded.Cluster | None,
     ) -> None:
         """Prepare the database, start web and worker, watch them until asked to stop."""
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
@@ -108,6 +114,8 @@ class Command(BaseCommand):
             while not stopping.asked:
                 for child in children:
                     child.restart_if_it_ended()
+                if cluster is not None and not cluster.listens():
+                    cluster.start()
                 time.sleep(0.2)
         finally:
             for child in children:
@@ -213,18 +221,14 @@ class _Child:
         """Wait for it, then end whatever is left of its group."""
         if self._running is None:
             return
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._running.wait(STOP_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         self._end_group(signal.SIGKILL)
         self._running.wait()
 
     def _end_group(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._running.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _die_with_owner() -> Callable[[], None] | None:
