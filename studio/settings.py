@@ -111,11 +111,7 @@ TEMPLATES = [
 
 # --- Database -----------------------------------------------------------------------------
 
-DATABASES = {
-    "default": env.db_url_config(
-        env.str("DATABASE_URL", default="") or embedded.Cluster(DATA_DIR).url()
-    )
-}
+DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or embedded.Cluster(DATA_DIR).url())}
 if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL has to name a PostgreSQL database.")
 # A connection is kept: twice the requests a second, and seven times the tasks.
@@ -209,9 +205,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # --- Files --------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # The demo and the tests serve straight from the source, so that nothing has to be collected.
+STATIC_ROOT = BASE_DIR / "staticfiles" if SECURE else None
 WHITENOISE_USE_FINDERS = not SECURE
 WHITENOISE_AUTOREFRESH = DEBUG
 if SECURE:

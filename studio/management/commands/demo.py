@@ -35,7 +35,7 @@ from django.core.management import (
 from studio import embedded
 
 SERVE_WITHIN_SECONDS = 60.0
-STOP_WITHIN_SECONDS = 8.0
+STOP_WITHIN_SECONDS = 5.0
 RESTARTS = 5
 RESTARTS_WITHIN_SECONDS = 60.0
 SIGN_INS = "sign-ins.txt"
@@ -62,6 +62,7 @@ class Command(BaseCommand):
         _refuse_known_passwords_in_public(options["host"], data, with_demo_data)
         stopping = _Stopping()
         key = os.environ.get("SECRET_KEY") or embedded.secret_key(data)  # makes the directory
+        os.umask(0o077)  # logs and mail are for the owner's eyes
         with _only_owner_of(data):
             given = os.environ.get("DATABASE_URL")
             cluster = None if given else embedded.Cluster(data)
@@ -95,19 +96,15 @@ class Command(BaseCommand):
         prepare = [*manage, "demo", "--prepare"]
         if options["no_demo_data"]:
             prepare.append("--no-demo-data")
-        # stdin is not passed on: nothing here may stop to ask.
-        prepared = subprocess.run(prepare, env=environment, stdin=subprocess.DEVNULL)
-        if stopping.asked:
-            return
-        if prepared.returncode != 0:
-            raise CommandError("The database could not be prepared; the message is above.")
-        children = [
-            _Child("web", [sys.executable, "-m", "gunicorn"], environment, data),
-            _Child("worker", [*manage, "qcluster"], environment, data),
-        ]
+        web = _Child("web", [sys.executable, "-m", "gunicorn"], environment, data)
+        worker = _Child("worker", [*manage, "qcluster"], environment, data)
+        children = [web, worker]
         try:
-            for child in children:
-                child.start()
+            # Loading the code takes longer than bringing the database up to date: both at once.
+            web.start()
+            if not _done(prepare, environment, stopping):
+                return
+            worker.start()
             url = f"http://{_address(options['host'], options['port'])}"
             if self._answers(url, children, stopping):
                 self._say_where(url, data)
@@ -164,6 +161,20 @@ def _prepare(*, with_demo_data: bool) -> None:
         with os.fdopen(descriptor, "w") as file:
             call_command("load_demo", stdout=file)
         draft.rename(settings.DATA_DIR / SIGN_INS)
+
+
+def _done(command: list[str], environment: dict[str, str], stopping: _Stopping) -> bool:
+    """Run to the end; False when asked to stop before (its transactions roll back)."""
+    running = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    while running.poll() is None:
+        if stopping.asked:
+            running.terminate()
+            running.wait()
+            return False
+        time.sleep(0.05)
+    if running.returncode != 0 and not stopping.asked:
+        raise CommandError("The database could not be prepared; the message is above.")
+    return not stopping.asked
 
 
 class _Stopping:
@@ -251,9 +262,7 @@ def _only_owner_of(data: Path) -> Any:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise CommandError(
-            f"Another process serves from {data} already; stop it, or choose another --data."
-        ) from None
+        raise CommandError(f"Another process serves from {data} already; stop it, or choose another --data.") from None
     return file
 
 
@@ -270,8 +279,7 @@ def _wait_for_port(host: str, port: int, stopping: _Stopping) -> None:
             except OSError as taken:
                 if time.monotonic() > deadline:
                     raise CommandError(
-                        f"{_address(host, port)} cannot be used ({taken.strerror}); "
-                        "choose another --port."
+                        f"{_address(host, port)} cannot be used ({taken.strerror}); choose another --port."
                     ) from taken
         time.sleep(0.2)
 
