@@ -23,12 +23,10 @@ KINDS: dict[str, str] = {
     "session_for_editing": gettext_noop("New session for editing: %(title)s"),
     "material_ready": gettext_noop("Material ready for delivery: %(title)s"),
     "assignment_off": gettext_noop("Canceled, you are free: %(title)s, %(when)s"),
-    "resources_missing": gettext_noop(
-        "Confirmed, but people or a room are missing: %(title)s, %(when)s"
-    ),
-    "paid_but_unconfirmed": gettext_noop(
-        "Paid, but not confirmed before the payment deadline: %(title)s, %(when)s"
-    ),
+    "resources_missing": gettext_noop("Confirmed, but people or a room are missing: %(title)s, %(when)s"),
+    "paid_but_unconfirmed": gettext_noop("Paid, but not confirmed before the payment deadline: %(title)s, %(when)s"),
+    "session_settled": gettext_noop("Settled, you shoot it: %(title)s, %(when)s"),
+    "session_given_to_edit": gettext_noop("Given to you for editing: %(title)s"),
     "session_moved": gettext_noop("Session moved: %(title)s, now %(when)s"),
     "integrity_issue": gettext_noop("The nightly check found %(count)s problems."),
     "payment_registered": gettext_noop("Payment to verify: %(title)s"),
@@ -44,10 +42,11 @@ def notify(
     key: str = "",
     **params: Any,
 ) -> int:
-    """Tell each active recipient once. With a `key`, never twice the same; returns how many rows were sent.
+    """Tell each active recipient once. With a `key`, never twice the same; returns how many rows
+    were sent.
 
-    Belongs in the transaction of what it tells of. Instants in `params` are kept as such and read in the
-    studio's zone.
+    Belongs in the transaction of what it tells of. Instants in `params` are kept as such and read
+    in the studio's zone.
     """
     if kind not in KINDS:
         raise ValueError(f"There is no notice of the kind {kind!r}.")
@@ -107,8 +106,9 @@ class _Readable(dict):
     def __init__(self, params: dict[str, Any]) -> None:
         super().__init__((name, _readable(value)) for name, value in params.items())
 
-    def __missing__(self, name: str) -> str:
-        return "-"
+    def __missing__(self, name: str) -> Any:
+        # Whoever tells of a session gives its beginning; sentences say when.
+        return self["starts_at"] if name == "when" and "starts_at" in self else "-"
 
 
 def _readable(value: Any) -> Any:

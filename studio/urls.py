@@ -12,6 +12,9 @@ urlpatterns = [
     path("", include("studio.accounts.urls")),
     path("notices/", views.notice_list, name="notice-list"),
     path("notices/read/", views.notice_read, name="notice-read"),
+    path("catalogue/", include("catalog.urls")),
+    path("rooms/", include("scheduling.urls")),
+    path("", include("sessions_app.urls")),
 ]
 
 handler400 = "studio.views.bad_request"

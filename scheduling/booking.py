@@ -1,0 +1,269 @@
+"""The only writer of reservations: reserve, move, release.
+
+Every function runs inside the caller's transaction, who has locked the session row and asked for permission. Then people
+are locked by id, then rooms by id, always in this order: the loser of a race waits, looks, and gets a sentence instead of
+a deadlock. Should a lock ever be forgotten, the exclusion constraint still refuses, and is translated here to the same error.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from scheduling.availability import held_for_room, in_the_way
+from scheduling.models import AssignmentStatus, Reservation, Room, RoomReservation, RoomStatus, StaffReservation
+from scheduling.slots import Span
+from studio.errors import InvalidInput, PhotographerNotAvailable, RoomNotAvailable, StudioError
+from studio.roles import Role
+
+if TYPE_CHECKING:
+    from studio.models import User
+
+ROOM_NEVER_TWICE = "room_never_twice"
+STAFF_NEVER_TWICE = "staff_never_twice"
+
+
+def lock_people(ids: Iterable[int]) -> dict[int, "User"]:
+    rows = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return {row.pk: row for row in rows}
+
+
+def lock_rooms(ids: Iterable[int]) -> dict[int, Room]:
+    rows = Room.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return {row.pk: row for row in rows}
+
+
+def reserve_room(*, session_id: int, room_id: int, span: Span, by: "User | None", now: datetime) -> RoomReservation:
+    """Give the session this room for its span, instead of the one it had (business rules 3.1).
+
+    ``span`` is the session's own; the turnaround is added here. Raises ``RoomNotAvailable`` when another session has the
+    room, or the room is not in use; ``InvalidInput`` for an unknown room.
+    """
+    room = lock_rooms([room_id]).get(room_id)
+    if room is None:
+        raise InvalidInput(_("There is no such room."), field="room", details={"room": room_id})
+    if room.status != RoomStatus.ACTIVE:
+        raise RoomNotAvailable(
+            _("%(room)s is not in use: %(status)s.") % {"room": room.name, "status": room.get_status_display().lower()},
+            field="room",
+            details={"room": room.code, "status": room.status, "conflicts": []},
+        )
+    held = held_for_room(span)
+    _refuse_room_conflicts(room, held, session_id)
+    release_room(session_id=session_id, now=now)
+    with _constraint_speaks(room, None):
+        return RoomReservation.objects.create(
+            room=room, session_id=session_id, during=(held.start, held.end), created_by=by, created_at=now
+        )
+
+
+def release_room(*, session_id: int, now: datetime) -> None:
+    RoomReservation.objects.holding().filter(session_id=session_id).update(released_at=now)
+
+
+def reserve_staff(
+    *,
+    session_id: int,
+    staff_id: int,
+    coverage: Span,
+    lead: bool,
+    by: "User | None",
+    now: datetime,
+    notes: str = "",
+) -> StaffReservation:
+    """Put a photographer on a session for a coverage, travel included (business rules 3.2, 10.2).
+
+    Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown, gone,
+    no photographer, or on the session already.
+    """
+    person = _photographer(lock_people([staff_id]), staff_id)
+    return _put_on(session_id, person, coverage, lead, by, now, notes)
+
+
+def replace_staff(
+    assignment: StaffReservation, *, staff_id: int, coverage: Span, by: "User | None", now: datetime
+) -> StaffReservation:
+    """Reassign (business rules 10.4): the old row ends, a new one begins, in one act."""
+    people = lock_people([assignment.staff_id, staff_id])
+    person = _photographer(people, staff_id)
+    lead = assignment.is_lead_photographer
+    take_off(assignment, now=now)
+    return _put_on(assignment.session_id, person, coverage, lead, by, now, assignment.notes)
+
+
+def take_off(assignment: StaffReservation, *, now: datetime) -> None:
+    """The person leaves the session: time and membership end at once (D34)."""
+    assignment.assignment_status = AssignmentStatus.REASSIGNED
+    assignment.is_lead_photographer = False
+    assignment.released_at = assignment.released_at or now
+    assignment.save(update_fields=["assignment_status", "is_lead_photographer", "released_at"])
+
+
+def change_coverage(assignment: StaffReservation, *, coverage: Span) -> None:
+    """Other travel, other hours for one person. Raises ``PhotographerNotAvailable``."""
+    person = lock_people([assignment.staff_id])[assignment.staff_id]
+    _refuse_staff_conflicts(person, coverage, assignment.session_id)
+    with _constraint_speaks(None, person):
+        assignment.during = (coverage.start, coverage.end)
+        assignment.save(update_fields=["during"])
+
+
+def lead(session_id: int, assignment: StaffReservation | None) -> None:
+    """Make one assignment of the session the lead, or none."""
+    current = StaffReservation.objects.filter(session_id=session_id)
+    current.filter(is_lead_photographer=True).update(is_lead_photographer=False)
+    if assignment is not None:
+        current.filter(pk=assignment.pk).update(is_lead_photographer=True)
+
+
+def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
+    """Everything that a session holds goes with it to another time, or nothing does.
+
+    ``coverages`` gives the new coverage by assignment id. Raises ``PhotographerNotAvailable`` or ``RoomNotAvailable``.
+    """
+    assignments = list(StaffReservation.objects.holding().filter(session_id=session_id).order_by("staff_id"))
+    rooms = list(RoomReservation.objects.holding().filter(session_id=session_id))
+    people = lock_people(row.staff_id for row in assignments)
+    locked_rooms = lock_rooms(row.room_id for row in rooms)
+    for assignment in assignments:
+        coverage = coverages[assignment.pk]
+        person = people[assignment.staff_id]
+        _refuse_staff_conflicts(person, coverage, session_id)
+        with _constraint_speaks(None, person):
+            assignment.during = (coverage.start, coverage.end)
+            assignment.save(update_fields=["during"])
+    held = held_for_room(span)
+    for reservation in rooms:
+        room = locked_rooms[reservation.room_id]
+        _refuse_room_conflicts(room, held, session_id)
+        with _constraint_speaks(room, None):
+            reservation.during = (held.start, held.end)
+            reservation.save(update_fields=["during"])
+
+
+def release(session_id: int, *, now: datetime) -> list["User"]:
+    """Free all that a session holds; who was on it stays on it, without the time (D34). Returns who was freed."""
+    assignments = StaffReservation.objects.holding().filter(session_id=session_id)
+    freed = [row.staff for row in assignments.select_related("staff").order_by("staff_id")]
+    assignments.update(released_at=now)
+    release_room(session_id=session_id, now=now)
+    return freed
+
+
+def _photographer(people: Mapping[int, "User"], staff_id: int) -> "User":
+    person = people.get(staff_id)
+    if person is None or not person.is_active or not person.groups.filter(name=Role.PHOTOGRAPHER).exists():
+        raise InvalidInput(
+            _("Choose an active photographer."), field="photographer", details={"photographer": staff_id}
+        )
+    return person
+
+
+def _put_on(
+    session_id: int,
+    person: "User",
+    coverage: Span,
+    lead: bool,
+    by: "User | None",
+    now: datetime,
+    notes: str,
+) -> StaffReservation:
+    current = StaffReservation.objects.filter(session_id=session_id).exclude(
+        assignment_status=AssignmentStatus.REASSIGNED
+    )
+    if current.filter(staff=person).exists():
+        raise InvalidInput(
+            _("%(person)s is on this session already.") % {"person": person.full_name},
+            field="photographer",
+            details={"failed": ["already_assigned"]},
+        )
+    _refuse_staff_conflicts(person, coverage, session_id)
+    if lead:
+        current.filter(is_lead_photographer=True).update(is_lead_photographer=False)
+    with _constraint_speaks(None, person):
+        return StaffReservation.objects.create(
+            staff=person,
+            session_id=session_id,
+            during=(coverage.start, coverage.end),
+            is_lead_photographer=lead,
+            created_by=by,
+            created_at=now,
+            notes=notes,
+        )
+
+
+def _refuse_room_conflicts(room: Room, held: Span, session_id: int) -> None:
+    conflicts = list(in_the_way(RoomReservation, room.pk, held, session_id).select_related("session")[:5])
+    if conflicts:
+        raise _room_taken(room, conflicts)
+
+
+def _refuse_staff_conflicts(person: "User", coverage: Span, session_id: int) -> None:
+    conflicts = list(in_the_way(StaffReservation, person.pk, coverage, session_id).select_related("session")[:5])
+    if conflicts:
+        raise _person_taken(person, conflicts)
+
+
+def _room_taken(room: Room, conflicts: list[Reservation]) -> StudioError:
+    return RoomNotAvailable(
+        _("%(room)s is taken: %(conflicts)s.") % {"room": room.name, "conflicts": _in_words(conflicts)},
+        field="room",
+        details={"room": room.code, "conflicts": [_as_detail(row) for row in conflicts]},
+    )
+
+
+def _person_taken(person: "User", conflicts: list[Reservation]) -> StudioError:
+    return PhotographerNotAvailable(
+        _("%(person)s is busy: %(conflicts)s.") % {"person": person.full_name, "conflicts": _in_words(conflicts)},
+        field="photographer",
+        details={"photographer": person.pk, "conflicts": [_as_detail(row) for row in conflicts]},
+    )
+
+
+def _in_words(conflicts: list[Reservation]) -> str:
+    return "; ".join(
+        _("%(what)s, %(day)s %(start)s to %(end)s")
+        % {
+            "what": row.session.code if row.session_id else _("time off"),
+            "day": date_format(row.starts_at, "SHORT_DATE_FORMAT"),
+            "start": date_format(row.starts_at, "H:i"),
+            "end": date_format(row.ends_at, "H:i"),
+        }
+        for row in conflicts
+    )
+
+
+def _as_detail(row: Reservation) -> dict[str, Any]:
+    return {
+        "session": row.session.code if row.session_id else None,
+        "starts_at": row.starts_at.isoformat(),
+        "ends_at": row.ends_at.isoformat(),
+    }
+
+
+@contextmanager
+def _constraint_speaks(room: Room | None, person: "User | None") -> Iterator[None]:
+    """A savepoint in which our own exclusion constraints raise the typed error; every other error goes on as it is."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if name == ROOM_NEVER_TWICE and room is not None:
+            raise RoomNotAvailable(
+                _("%(room)s has just been taken for this time.") % {"room": room.name},
+                field="room",
+                details={"room": room.code, "conflicts": []},
+            ) from error
+        if name == STAFF_NEVER_TWICE and person is not None:
+            raise PhotographerNotAvailable(
+                _("%(person)s has just been booked for this time.") % {"person": person.full_name},
+                field="photographer",
+                details={"photographer": person.pk, "conflicts": []},
+            ) from error
+        raise

@@ -1,0 +1,67 @@
+"""Spans of time: half open, aware, pure (D1, D2; business rules 3).
+
+A span is ``[start, end)``: touching is no conflict. Local dates and times are turned into instants here and nowhere else.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from studio.conf import STUDIO
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Raises ``ValueError`` for naive instants and for an end that is not after the start."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a span is made of aware instants")
+        if self.end <= self.start:
+            raise ValueError("a span ends after it starts")
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.start < other.end and other.start < self.end
+
+    @property
+    def duration(self) -> timedelta:
+        # In UTC: the difference of two local times of one zone ignores a DST change between them.
+        return self.end.astimezone(UTC) - self.start.astimezone(UTC)
+
+    def widened(self, before: timedelta = timedelta(), after: timedelta = timedelta()) -> "Span":
+        """With travel before and after (business rules 3.2), or a room's turnaround."""
+        return Span(_plus(self.start, -before), _plus(self.end, after))
+
+
+def instant(day: date, at: time, zone: ZoneInfo | None = None) -> datetime:
+    """The instant of a local date and time.
+
+    A time that a DST change skips does not exist: ``ValueError``. One that it repeats means the first of the two.
+    """
+    zone = zone or STUDIO.zone
+    local = datetime.combine(day, at.replace(tzinfo=None, fold=0), tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise ValueError(f"{day} {at} does not exist in {zone.key}: the clocks go forward over it")
+    return local
+
+
+def local_span(day: date, start: time, end: time, zone: ZoneInfo | None = None) -> Span:
+    """From a local date and two times; an end not after the start means the next day (D2)."""
+    last = day if end > start else day + timedelta(days=1)
+    return Span(instant(day, start, zone), instant(last, end, zone))
+
+
+def moved_with(coverage: Span, old: Span, new: Span) -> Span:
+    """The coverage of somebody whose session moves: what they come earlier and leave later stays as it was."""
+    before = old.start.astimezone(UTC) - coverage.start.astimezone(UTC)
+    after = coverage.end.astimezone(UTC) - old.end.astimezone(UTC)
+    start, end = _plus(new.start, -before), _plus(new.end, after)
+    # Somebody who covered a part of a long session may be left with nothing of a shorter one: then they cover all of it.
+    return Span(start, end) if start < end else new
+
+
+def _plus(moment: datetime, delta: timedelta) -> datetime:
+    return (moment.astimezone(UTC) + delta).astimezone(moment.tzinfo)

@@ -1,0 +1,156 @@
+"""Money in and out of a session: who may, in which state; the ledger writes (business rules 5; D13, D19 to D21, D32)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from payments import ledger
+from payments.models import Payment
+from sessions_app import workflow
+from sessions_app.actions.reach import locked_for
+from sessions_app.models import Session
+from studio import audit
+from studio.conf import STUDIO
+from studio.errors import ImmutableSession, InvalidInput, NotFound
+from studio.roles import Perm
+
+if TYPE_CHECKING:
+    from studio.models import User
+
+EARLIEST_PAYMENT = date(2000, 1, 1)
+
+
+def register_deposit(
+    session: Session,
+    *,
+    amount: Decimal,
+    method: str,
+    document_number: str,
+    payment_date: date,
+    by: "User",
+    now: datetime,
+    notes: str = "",
+) -> list[Payment]:
+    """Record a deposit that has still to be verified; what exceeds it becomes a balance payment (D20)."""
+    with audit.act():
+        session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
+        _refuse_odd_date(payment_date, now)
+        return ledger.register_deposit(
+            session,
+            amount=amount,
+            method=method,
+            document_number=document_number,
+            payment_date=payment_date,
+            by=by,
+            now=now,
+            notes=notes,
+        )
+
+
+def register_balance(
+    session: Session,
+    *,
+    amount: Decimal,
+    method: str,
+    document_number: str,
+    payment_date: date,
+    by: "User",
+    now: datetime,
+    notes: str = "",
+) -> Payment:
+    """Record a balance payment that has still to be verified."""
+    with audit.act():
+        session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
+        _refuse_odd_date(payment_date, now)
+        return ledger.register_balance(
+            session,
+            amount=amount,
+            method=method,
+            document_number=document_number,
+            payment_date=payment_date,
+            by=by,
+            now=now,
+            notes=notes,
+        )
+
+
+def verify(payment: Payment, *, by: "User", now: datetime) -> Payment:
+    """The money arrived. Raises ``InvalidInput`` when somebody decided at the same moment."""
+    with audit.act():
+        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        _refuse_refund(payment)
+        ledger.verify(payment, by=by, now=now)
+    return payment
+
+
+def reject(payment: Payment, *, by: "User", now: datetime) -> Payment:
+    with audit.act():
+        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        _refuse_refund(payment)
+        ledger.reject(payment, by=by, now=now)
+    return payment
+
+
+def void(payment: Payment, *, reason: str, by: "User", now: datetime) -> Payment:
+    """Take a wrong entry out of the books, with the reason (D21)."""
+    with audit.act():
+        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        ledger.void(payment, reason=reason, by=by, now=now)
+    return payment
+
+
+def pay_out(
+    payment: Payment, *, method: str, document_number: str, payment_date: date, by: "User", now: datetime
+) -> Payment:
+    """The client has been given the money back (D19)."""
+    with audit.act():
+        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
+        _refuse_odd_date(payment_date, now)
+        ledger.pay_out(
+            payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now
+        )
+    return payment
+
+
+def owe_difference(session: Session, *, by: "User", now: datetime) -> Payment:
+    """Write down that what was paid above the present total goes back to the client (D13, D32).
+
+    Raises ``InvalidInput`` when nothing is owed that is not written down already.
+    """
+    with audit.act():
+        session = locked_for(session, by=by, perm=Perm.PAYMENT_REFUND)
+        if session.status in workflow.FINAL:
+            raise ImmutableSession(_("The session is over: its refund was settled when it ended."))
+        state = ledger.account(session)
+        owed = state.refund_owed - state.pending_refunds
+        if owed <= 0:
+            raise InvalidInput(_("Nothing was paid above the total."), details={"refund_owed": str(state.refund_owed)})
+        today = now.astimezone(STUDIO.zone).date()
+        refund = ledger.owe_refund(session, amount=owed, by=by, now=now, today=today, notes=_("Paid above the total"))
+        audit.record("refund_owed", by=by, about=session, amount=str(owed), reason="paid above the total")
+    return refund
+
+
+def _locked_payment(payment: Payment, *, by: "User", perm: Perm) -> Payment:
+    """The payment under its session's lock, for somebody who may ``perm``: every writer of the ledger waits here."""
+    locked_for(payment.session, by=by, perm=perm)
+    row = Payment.objects.select_for_update(no_key=True, of=("self",)).filter(pk=payment.pk).first()
+    if row is None:
+        raise NotFound(_("There is no such payment."))
+    return row
+
+
+def _refuse_refund(payment: Payment) -> None:
+    if payment.payment_type == "Refund":
+        raise InvalidInput(_("A refund is paid out, not verified."), details={"payment_type": payment.payment_type})
+
+
+def _refuse_odd_date(payment_date: date, now: datetime) -> None:
+    if not EARLIEST_PAYMENT <= payment_date <= now.astimezone(STUDIO.zone).date():
+        raise InvalidInput(
+            _("The date of a payment is today or before."),
+            field="payment_date",
+            details={"payment_date": payment_date.isoformat()},
+        )

@@ -1,0 +1,193 @@
+"""Open a request and edit what, when and where (business rules 1.3, 3; D2, D16, D33)."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from scheduling import booking
+from scheduling.models import StaffReservation
+from scheduling.slots import Span, local_span, moved_with
+from sessions_app import deadlines, notices, sentences, workflow
+from sessions_app.actions.reach import locked_for, require_editable, touch
+from sessions_app.clients import is_high_risk
+from sessions_app.effects import people_on
+from sessions_app.models import Client, Session
+from sessions_app.states import SessionType
+from studio import audit
+from studio.access import require
+from studio.conf import STUDIO
+from studio.errors import InvalidInput, StudioError
+from studio.roles import Perm, is_admin
+
+if TYPE_CHECKING:
+    from studio.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A local date and two local times; an end not after the start means the next day (D2)."""
+
+    session_date: date
+    start_time: time
+    end_time: time
+
+    def span(self) -> Span:
+        """Raises ``InvalidInput`` for a time that a DST change skips, and for more than 24 hours."""
+        try:
+            span = local_span(self.session_date, self.start_time, self.end_time)
+        except (ValueError, OverflowError) as wrong:
+            raise InvalidInput(
+                _("This date and time do not exist in the studio's time zone."), field="start_time"
+            ) from wrong
+        if span.duration > timedelta(hours=STUDIO.max_session_hours):
+            raise InvalidInput(_("A session lasts 24 hours at most."), field="end_time")
+        return span
+
+
+def open_request(
+    *,
+    client: Client,
+    session_type: str,
+    when: When,
+    by: "User",
+    now: datetime,
+    location: str = "",
+    event_description: str = "",
+    special_notes: str = "",
+    room_id: int | None = None,
+    photographer_ids: tuple[int, ...] = (),
+) -> Session:
+    """Write a client's request down; a room and photographers that it names are held from now on (D33).
+
+    Raises ``AccessDenied``; ``InvalidSessionDate`` for the past (an Admin may enter it, audited, D16); ``RoomNotAvailable``
+    and ``PhotographerNotAvailable`` with nothing written; ``InvalidInput`` for a client that is not active, an external
+    session without a place.
+    """
+    from sessions_app.actions import people
+
+    with audit.act():
+        require(by, Perm.SESSION_CREATE)
+        if client.deleted_at is not None or not client.active:
+            raise InvalidInput(_("The client is not active."), field="client")
+        span = when.span()
+        _refuse_past(workflow.REQUEST, span, by=by, now=now)
+        _refuse_bad_place(session_type, location, room_id)
+        risky = is_high_risk(client)
+        session = Session.open(
+            by=by,
+            now=now,
+            client=client,
+            session_type=session_type,
+            starts_at=span.start,
+            ends_at=span.end,
+            location=location.strip(),
+            event_description=event_description.strip(),
+            special_notes=special_notes.strip(),
+            deposit_percentage=100 if risky else STUDIO.default_deposit_percentage,
+            estimated_editing_days=STUDIO.default_editing_days,
+        )
+        if span.start <= now:
+            audit.record("retroactive_entry", by=by, about=session, session_date=str(session.session_date))
+        # People before rooms, as everywhere: two requests for the same pair then cannot wait for each other.
+        booking.lock_people(photographer_ids)
+        for position, photographer_id in enumerate(photographer_ids):
+            people.assign_photographer(
+                session, photographer_id=photographer_id, coverage=span, lead=position == 0, by=by, now=now
+            )
+        if room_id is not None:
+            people.give_room(session, room_id=room_id, by=by, now=now)
+            session.refresh_from_db()
+    return session
+
+
+def edit(
+    session: Session,
+    *,
+    when: When,
+    by: "User",
+    now: datetime,
+    session_type: str | None = None,
+    location: str | None = None,
+    event_description: str | None = None,
+    special_notes: str | None = None,
+) -> Session:
+    """Change what, when and where. Everything that the session holds moves with it, or nothing changes.
+
+    Raises ``ImmutableSession``, ``InvalidSessionDate``, ``RoomNotAvailable``, ``PhotographerNotAvailable``, ``InvalidInput``.
+    """
+    with audit.act():
+        session = locked_for(session, by=by, perm=Perm.SESSION_EDIT_PRE_ASSIGNED)
+        require_editable(session, by=by, now=now, what="edit")
+        old, new = session.span, when.span()
+        session_type = session_type or session.session_type
+        location = session.location if location is None else location
+        _refuse_bad_place(session_type, location, None)
+        if session_type != session.session_type:
+            _change_type(session, session_type, now=now)
+        session.location = location.strip()
+        if event_description is not None:
+            session.event_description = event_description.strip()
+        if special_notes is not None:
+            session.special_notes = special_notes.strip()
+        if new != old:
+            _move(session, old, new, by=by, now=now)
+        touch(session, by=by, now=now)
+    return session
+
+
+def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) -> None:
+    """Re-validate everything that the session holds at its new time (business rules 3; D4)."""
+    _refuse_past(session.status, new, by=by, now=now)
+    held = StaffReservation.objects.holding().filter(session=session)
+    coverages = {row.pk: moved_with(row.span, old, new) for row in held}
+    booking.move(session.pk, span=new, coverages=coverages)
+    session.starts_at, session.ends_at = new.start, new.end
+    if session.changes_deadline is not None:
+        session.changes_deadline = deadlines.changes_deadline(session.session_date)
+    if session.estimated_delivery_date is not None:
+        session.estimated_delivery_date = deadlines.estimated_delivery_date(
+            session.session_date, session.estimated_editing_days
+        )
+    if session.starts_at <= now and is_admin(by):
+        audit.record("retroactive_entry", by=by, about=session, session_date=str(session.session_date))
+    notices.tell(people_on(session), "session_moved", session)
+
+
+def _change_type(session: Session, session_type: str, *, now: datetime) -> None:
+    if session_type not in SessionType.values:
+        raise InvalidInput(_("Choose a type of session."), field="session_type")
+    if session.status in workflow.FROM_ASSIGNED_ON:
+        raise InvalidInput(_("An assigned session keeps its type."), field="session_type")
+    if session_type == SessionType.EXTERNAL:
+        booking.release_room(session_id=session.pk, now=now)
+        session.room = None
+    elif session.transportation_cost:
+        raise InvalidInput(
+            _("A studio session has no transportation: take it off the price first."), field="session_type"
+        )
+    session.session_type = session_type
+
+
+def _refuse_past(status: str, span: Span, *, by: "User", now: datetime) -> None:
+    local = replace_zone(span)
+    blocker = workflow.date_blocker(status, local.start.date(), local.start, now, is_admin(by))
+    if blocker is not None:
+        raise sentences.error_of(blocker)
+
+
+def replace_zone(span: Span) -> Span:
+    return replace(span, start=span.start.astimezone(STUDIO.zone), end=span.end.astimezone(STUDIO.zone))
+
+
+def _refuse_bad_place(session_type: str, location: str, room_id: int | None) -> None:
+    wrong: StudioError | None = None
+    if session_type not in SessionType.values:
+        wrong = InvalidInput(_("Choose a type of session."), field="session_type")
+    elif session_type == SessionType.EXTERNAL and not location.strip():
+        wrong = InvalidInput(_("An external session needs a place."), field="location")
+    elif session_type == SessionType.EXTERNAL and room_id is not None:
+        wrong = InvalidInput(_("An external session has no room."), field="room")
+    if wrong is not None:
+        raise wrong

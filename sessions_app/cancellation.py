@@ -1,0 +1,60 @@
+"""What cancelling a session would pay back: one answer for the preview and for the act (business rules 4; D14, D18)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from payments.money import Account
+from payments.refunds import CLIENT, COMPANY, FORCE_MAJEURE, calculate_refund
+from sessions_app import workflow
+
+if TYPE_CHECKING:
+    from sessions_app.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    amount: Decimal
+    reason: str
+    base: Decimal
+    """What it is reckoned from: verified payments, less what was paid back or is owed back already."""
+
+
+def refund_of(
+    session: "Session", account: Account, *, initiator: str, now: datetime, status: str | None = None
+) -> Refund:
+    """The refund that this way of cancelling at ``now`` leaves owed, with the reason of the rules.
+
+    ``status`` is the state that is left, by default the present one.
+    A session that was Confirmed before it was reopened counts as Confirmed, by the deadline it had (D14).
+    """
+    status, deadline = status or session.status, session.changes_deadline
+    if status in (workflow.NEGOTIATION, workflow.PRE_SCHEDULED) and session.kept_changes_deadline is not None:
+        status, deadline = workflow.CONFIRMED, session.kept_changes_deadline
+    base = account.net_paid - account.pending_refunds
+    amount, reason = calculate_refund(status, base, initiator, deadline, now)
+    return Refund(amount, reason, max(base, Decimal("0.00")))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    initiator: str
+    today: Refund
+    later: Refund | None
+    later_from: datetime | None
+    """When another amount begins to hold: the moment after the changes deadline, while that lies ahead."""
+
+
+def previews(session: "Session", account: Account, *, now: datetime) -> Iterable[Preview]:
+    """Each way in which people cancel, with what it pays back now and after the changes deadline."""
+    deadline = session.changes_deadline or session.kept_changes_deadline
+    turns = deadline + timedelta(seconds=1) if deadline is not None and now <= deadline else None
+    for initiator in (CLIENT, COMPANY, FORCE_MAJEURE):
+        yield Preview(
+            initiator,
+            refund_of(session, account, initiator=initiator, now=now),
+            refund_of(session, account, initiator=initiator, now=turns) if turns else None,
+            turns,
+        )

@@ -1,0 +1,223 @@
+"""What a transition does besides changing the state, by the names in the table.
+
+Effects set fields and write rows; tells queue mail and notices and come last. Each takes the locked session and the act.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+
+from payments import ledger, money
+from scheduling import booking
+from scheduling.models import AssignmentStatus
+from sessions_app import deadlines, mail, notices
+from sessions_app.cancellation import refund_of
+from sessions_app.memberships import sync_grants
+from studio import access, audit
+from studio.conf import STUDIO
+from studio.roles import Perm, Role
+
+if TYPE_CHECKING:
+    from sessions_app.models import Session, StatusHistory
+    from sessions_app.workflow import Facts, Transition
+    from studio.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """Money that is recorded and verified together with the confirmation (D20)."""
+
+    amount: Decimal
+    method: str
+    document_number: str = ""
+    payment_date: date | None = None
+    notes: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Act:
+    """One transition under way."""
+
+    transition: "Transition"
+    source: str
+    by: "User | None"
+    now: datetime
+    payload: dict[str, Any]
+    facts: "Facts | None" = None
+    history: "StatusHistory | None" = None
+    refund: Decimal = money.ZERO
+    freed: list["User"] = field(default_factory=list)
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(STUDIO.zone).date()
+
+
+Effect = Callable[["Session", Act], None]
+
+
+def run(names: Iterable[str], session: "Session", act: Act) -> None:
+    for name in names:
+        EFFECTS[name](session, act)
+
+
+def record_deposit(session: "Session", act: Act) -> None:
+    deposit: Deposit | None = act.payload.get("deposit")
+    if deposit is None:
+        return
+    access.require(act.by, Perm.PAYMENT_REGISTER)
+    access.require(act.by, Perm.PAYMENT_VERIFY)
+    payments = ledger.register_deposit(
+        session,
+        amount=deposit.amount,
+        method=deposit.method,
+        document_number=deposit.document_number,
+        payment_date=deposit.payment_date or act.today,
+        notes=deposit.notes,
+        by=act.by,
+        now=act.now,
+    )
+    for payment in payments:
+        ledger.verify(payment, by=act.by, now=act.now)
+
+
+def set_payment_deadline(session: "Session", act: Act) -> None:
+    session.payment_deadline = deadlines.payment_deadline(act.now)
+
+
+def clear_payment_deadline(session: "Session", act: Act) -> None:
+    session.payment_deadline = None
+
+
+def set_deposit_amount(session: "Session", act: Act) -> None:
+    session.deposit_amount = money.deposit_amount(session.total, session.deposit_percentage)
+
+
+def set_changes_deadline(session: "Session", act: Act) -> None:
+    session.changes_deadline = deadlines.changes_deadline(session.session_date)
+    session.kept_changes_deadline = None
+
+
+def keep_changes_deadline(session: "Session", act: Act) -> None:
+    """A session that was Confirmed is refunded by the deadline it had, however often it is reopened (D14)."""
+    session.kept_changes_deadline = session.changes_deadline or session.kept_changes_deadline
+
+
+def clear_deadlines(session: "Session", act: Act) -> None:
+    session.payment_deadline = None
+    session.changes_deadline = None
+
+
+def set_delivery_date(session: "Session", act: Act) -> None:
+    session.estimated_delivery_date = deadlines.estimated_delivery_date(
+        session.session_date, session.estimated_editing_days
+    )
+
+
+def note_attendance(session: "Session", act: Act) -> None:
+    """The photographer who marks it was there; an Admin's mark says nothing about any one of them (D10)."""
+    own = session.assignments.filter(staff=act.by).exclude(assignment_status=AssignmentStatus.REASSIGNED)
+    own.filter(attended_at__isnull=True).update(attended_at=act.now)
+
+
+def set_editor(session: "Session", act: Act) -> None:
+    editor = act.payload.get("editor") or act.by
+    session.assigned_editor = editor
+    sync_grants(session, editor)
+
+
+def note_cancellation(session: "Session", act: Act) -> None:
+    session.canceled_at = act.now
+    session.cancellation_reason = act.payload["reason"].strip()
+    session.canceled_by_initiator = act.payload["initiator"]
+    session.payment_deadline = None
+
+
+def owe_refund(session: "Session", act: Act) -> None:
+    account = ledger.account(session)
+    # The rule goes by the state that is left, not by the one that is entered.
+    refund = refund_of(session, account, initiator=act.payload["initiator"], now=act.now, status=act.source)
+    session.refund_reason = refund.reason
+    act.refund = refund.amount
+    if refund.amount > 0:
+        ledger.owe_refund(session, amount=refund.amount, by=act.by, now=act.now, today=act.today, notes=refund.reason)
+        audit.record("refund_owed", by=act.by, about=session, amount=str(refund.amount), reason=refund.reason)
+    audit.record("session_canceled", by=act.by, about=session, initiator=act.payload["initiator"], source=act.source)
+
+
+def release_time(session: "Session", act: Act) -> None:
+    act.freed = booking.release(session.pk, now=act.now)
+
+
+def people_on(session: "Session") -> list["User"]:
+    current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
+    return [row.staff for row in current.order_by("staff_id")]
+
+
+def tell_photographers(session: "Session", act: Act) -> None:
+    notices.tell(people_on(session), "session_settled", session)
+
+
+def tell_editors(session: "Session", act: Act) -> None:
+    notices.tell(get_user_model().objects.active().in_role(Role.EDITOR), "session_for_editing", session)
+
+
+def tell_coordinators_ready(session: "Session", act: Act) -> None:
+    notices.tell(get_user_model().objects.active().in_role(Role.COORDINATOR), "material_ready", session)
+
+
+def tell_freed(session: "Session", act: Act) -> None:
+    notices.tell(act.freed, "assignment_off", session)
+
+
+def mail_confirmation(session: "Session", act: Act) -> None:
+    mail.queue("confirmation_email", session, occasion=act.history.pk)
+
+
+def mail_material_ready(session: "Session", act: Act) -> None:
+    mail.queue("material_ready_email", session, occasion=act.history.pk)
+
+
+def mail_cancellation(session: "Session", act: Act) -> None:
+    mail.queue("cancellation_email", session, occasion=act.history.pk, refund_amount=str(act.refund))
+
+
+def drop_mail(session: "Session", act: Act) -> None:
+    mail.drop(session)
+
+
+def drop_notices(session: "Session", act: Act) -> None:
+    notices.drop(session)
+
+
+EFFECTS: dict[str, Effect] = {
+    effect.__name__: effect
+    for effect in (
+        record_deposit,
+        set_payment_deadline,
+        clear_payment_deadline,
+        set_deposit_amount,
+        set_changes_deadline,
+        keep_changes_deadline,
+        clear_deadlines,
+        set_delivery_date,
+        note_attendance,
+        set_editor,
+        note_cancellation,
+        owe_refund,
+        release_time,
+        tell_photographers,
+        tell_editors,
+        tell_coordinators_ready,
+        tell_freed,
+        mail_confirmation,
+        mail_material_ready,
+        mail_cancellation,
+        drop_mail,
+        drop_notices,
+    )
+}

@@ -1,0 +1,16 @@
+"""The aggregate: clients, and sessions with their lines and history."""
+
+from sessions_app.models.client import Client, ClientType
+from sessions_app.models.detail import ReferenceType, SessionDetail
+from sessions_app.models.history import StatusHistory
+from sessions_app.models.session import Session, SessionUserObjectPermission
+
+__all__ = [
+    "Client",
+    "ClientType",
+    "ReferenceType",
+    "Session",
+    "SessionDetail",
+    "SessionUserObjectPermission",
+    "StatusHistory",
+]

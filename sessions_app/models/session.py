@@ -1,0 +1,430 @@
+"""The session, and the one writer of its status."""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import connection, models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from guardian.models import UserObjectPermissionBase
+
+from scheduling.slots import Span
+from sessions_app import effects, sentences, workflow
+from sessions_app.facts import load_facts
+from sessions_app.models.history import StatusHistory
+from sessions_app.queries import SessionQuerySet
+from sessions_app.states import SessionType, Status
+from studio import audit, errors
+from studio.access import allows
+from studio.conf import STUDIO
+from studio.roles import Role, is_admin, roles_of
+
+if TYPE_CHECKING:
+    from studio.models import User
+
+ZERO = Decimal("0.00")
+LONGEST = timedelta(hours=24)
+
+
+class Session(models.Model):
+    """A photography session from request to delivery. ``status`` is written by ``move`` alone."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True, editable=False)
+    client = models.ForeignKey(
+        "sessions_app.Client", on_delete=models.CASCADE, related_name="sessions", verbose_name=_("client")
+    )
+    session_type = models.CharField(_("type"), max_length=12, choices=SessionType)
+    status = models.CharField(_("state"), max_length=20, choices=Status, default=Status.REQUEST, editable=False)
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    location = models.CharField(_("place"), max_length=250, blank=True)
+    room = models.ForeignKey(
+        "scheduling.Room",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="sessions",
+        verbose_name=_("room"),
+    )
+    event_description = models.CharField(_("what it is"), max_length=250, blank=True)
+    special_notes = models.TextField(_("what the client wants"), blank=True)
+    assigned_editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="edited_sessions",
+        verbose_name=_("editor"),
+    )
+
+    subtotal = models.DecimalField(_("subtotal"), max_digits=12, decimal_places=2, default=ZERO)
+    transportation_cost = models.DecimalField(_("transportation"), max_digits=12, decimal_places=2, default=ZERO)
+    discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=ZERO)
+    discount_reason = models.CharField(_("reason of the discount"), max_length=250, blank=True)
+    total = models.DecimalField(_("total"), max_digits=12, decimal_places=2, default=ZERO)
+    deposit_percentage = models.PositiveSmallIntegerField(
+        _("deposit percentage"), default=50, validators=[MinValueValidator(0), MaxValueValidator(100)]
+    )
+    deposit_note = models.CharField(_("note on the deposit"), max_length=250, blank=True)
+    deposit_amount = models.DecimalField(_("deposit"), max_digits=12, decimal_places=2, null=True, blank=True)
+
+    estimated_editing_days = models.PositiveSmallIntegerField(
+        _("editing days"), default=5, validators=[MinValueValidator(1)]
+    )
+    estimated_delivery_date = models.DateField(_("delivery"), null=True, blank=True)
+    payment_deadline = models.DateTimeField(_("payment deadline"), null=True, blank=True)
+    changes_deadline = models.DateTimeField(_("changes deadline"), null=True, blank=True)
+    # The deadline that a Confirmed session had when it was reopened: its refund still goes by it (D14).
+    kept_changes_deadline = models.DateTimeField(null=True, blank=True, editable=False)
+
+    reported_incidents = models.TextField(_("incidents"), blank=True)
+    photographer_observations = models.TextField(_("photographer's observations"), blank=True)
+    editor_observations = models.TextField(_("editor's observations"), blank=True)
+
+    canceled_at = models.DateTimeField(_("canceled"), null=True, blank=True)
+    cancellation_reason = models.TextField(_("reason for canceling"), blank=True)
+    canceled_by_initiator = models.CharField(max_length=15, blank=True, editable=False)
+    refund_reason = models.CharField(max_length=100, blank=True, editable=False)
+
+    created_at = models.DateTimeField(_("created"))
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(_("changed"))
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        default_permissions = ()
+        ordering = ["starts_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=workflow.STATES), name="session_status_known"),
+            models.CheckConstraint(condition=Q(session_type__in=SessionType.values), name="session_type_known"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="session_ends_after_it_starts",
+                violation_error_message=_("A session ends after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__lte=F("starts_at") + LONGEST),
+                name="session_lasts_a_day_at_most",
+                violation_error_message=_("A session lasts 24 hours at most."),
+            ),
+            models.CheckConstraint(
+                condition=Q(subtotal__gte=0, transportation_cost__gte=0, discount__gte=0, total__gte=0),
+                name="session_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(total=F("subtotal") + F("transportation_cost") - F("discount")),
+                name="session_total_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(session_type=workflow.EXTERNAL_SESSION) | Q(transportation_cost=0),
+                name="session_transport_is_external",
+            ),
+            models.CheckConstraint(
+                condition=~Q(session_type=workflow.EXTERNAL_SESSION) | ~Q(location=""),
+                name="session_external_has_a_place",
+                violation_error_message=_("An external session needs a place."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(session_type=workflow.STUDIO_SESSION, status__in=workflow.FROM_ASSIGNED_ON)
+                | Q(room__isnull=False),
+                name="session_studio_has_a_room_from_assigned_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(session_type=workflow.STUDIO_SESSION) | Q(room__isnull=True),
+                name="session_room_is_for_studio",
+            ),
+            models.CheckConstraint(
+                condition=Q(deposit_percentage__gte=0, deposit_percentage__lte=100), name="session_deposit_percentage"
+            ),
+            models.CheckConstraint(
+                condition=Q(deposit_amount__isnull=True) | Q(deposit_amount__gte=0), name="session_deposit_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=workflow.PRE_SCHEDULED, payment_deadline__isnull=False, deposit_amount__isnull=False)
+                | ~Q(status=workflow.PRE_SCHEDULED) & Q(payment_deadline__isnull=True),
+                name="session_payment_deadline_when_pre_scheduled",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[workflow.CONFIRMED, *workflow.FROM_ASSIGNED_ON],
+                    changes_deadline__isnull=False,
+                    deposit_amount__isnull=False,
+                )
+                | Q(
+                    status__in=[workflow.REQUEST, workflow.NEGOTIATION, workflow.PRE_SCHEDULED],
+                    changes_deadline__isnull=True,
+                )
+                | Q(status=workflow.CANCELED),
+                name="session_changes_deadline_from_confirmed_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=workflow.WITH_EDITOR, assigned_editor__isnull=False)
+                | ~Q(status__in=workflow.WITH_EDITOR) & (Q(assigned_editor__isnull=True) | Q(status=workflow.CANCELED)),
+                name="session_editor_from_editing_on",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=workflow.FROM_ASSIGNED_ON) | Q(estimated_delivery_date__isnull=False),
+                name="session_delivery_date_from_assigned_on",
+            ),
+            models.CheckConstraint(condition=Q(estimated_editing_days__gt=0), name="session_editing_days_positive"),
+            models.CheckConstraint(
+                condition=(
+                    Q(status=workflow.CANCELED, canceled_at__isnull=False)
+                    & ~Q(cancellation_reason="")
+                    & Q(canceled_by_initiator__in=["client", "company", "force_majeure", "system"])
+                )
+                | ~Q(status=workflow.CANCELED)
+                & Q(canceled_at__isnull=True, cancellation_reason="", canceled_by_initiator=""),
+                name="session_canceled_with_when_and_why",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["starts_at", "id"], name="session_by_start"),
+            models.Index(fields=["status", "starts_at", "id"], name="session_by_status"),
+            models.Index(fields=["client", "-starts_at"], name="session_of_client"),
+            models.Index(fields=["room", "starts_at"], name="session_of_room"),
+            models.Index(
+                fields=["assigned_editor", "estimated_delivery_date"],
+                condition=Q(assigned_editor__isnull=False),
+                name="session_of_editor",
+            ),
+            models.Index(
+                fields=["payment_deadline"], condition=Q(status=workflow.PRE_SCHEDULED), name="session_to_be_paid"
+            ),
+            models.Index(
+                fields=["changes_deadline"], condition=Q(status=workflow.CONFIRMED), name="session_to_be_assigned"
+            ),
+            models.Index(
+                fields=["estimated_delivery_date", "id"],
+                condition=Q(status__in=[workflow.ATTENDED, workflow.IN_EDITING]),
+                name="session_to_be_edited",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("session-page", args=[self.code])
+
+    # -- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """What people call it: what it is, or else whose it is."""
+        return self.event_description or self.client.full_name
+
+    @property
+    def span(self) -> Span:
+        return Span(self.starts_at, self.ends_at)
+
+    @property
+    def local_start(self) -> datetime:
+        return self.starts_at.astimezone(STUDIO.zone)
+
+    @property
+    def local_end(self) -> datetime:
+        return self.ends_at.astimezone(STUDIO.zone)
+
+    @property
+    def session_date(self) -> date:
+        """The local date on which it starts (D2)."""
+        return self.local_start.date()
+
+    @property
+    def start_time(self) -> time:
+        return self.local_start.time()
+
+    @property
+    def end_time(self) -> time:
+        return self.local_end.time()
+
+    @property
+    def place(self) -> str:
+        """Where: the address of an external session, the room of a studio session, or nothing yet."""
+        if self.session_type == SessionType.EXTERNAL:
+            return self.location
+        return self.room.name if self.room_id else ""
+
+    @property
+    def is_external(self) -> bool:
+        return self.session_type == SessionType.EXTERNAL
+
+    @property
+    def is_canceled(self) -> bool:
+        return self.status == Status.CANCELED
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in workflow.FINAL
+
+    # -- the doors, one for each row of the table -------------------------------------------------------------------
+
+    def negotiate(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("negotiate", by=by, now=now, **payload)
+
+    def preschedule(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("preschedule", by=by, now=now, **payload)
+
+    def confirm(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        """``deposit`` (an ``effects.Deposit``) may come with it: recorded and verified in the same act (D20)."""
+        return self.move("confirm", by=by, now=now, **payload)
+
+    def reopen(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("reopen", by=by, now=now, **payload)
+
+    def assign(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("assign", by=by, now=now, **payload)
+
+    def attend(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("attend", by=by, now=now, **payload)
+
+    def take(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        """An Admin may name the ``editor`` who gets it (D11)."""
+        return self.move("take", by=by, now=now, **payload)
+
+    def ready(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("ready", by=by, now=now, **payload)
+
+    def complete(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("complete", by=by, now=now, **payload)
+
+    def cancel(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        """``reason`` in words and ``initiator`` (client, company, force_majeure; system for ``by=None``)."""
+        return self.move("cancel", by=by, now=now, **payload)
+
+    # -- the one writer ---------------------------------------------------------------------------------------------
+
+    def move(self, name: str, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        """Carry out one transition of the table, whole or not at all (business rules 1).
+
+        ``by=None`` is the system; ``now`` is aware. The row is locked, permission is asked before the table, the table before
+        the guards. Raises ``SessionNotFound`` for a session out of the person's reach, ``AccessDenied``,
+        ``InvalidStateTransition``, and the codes of the guards; then nothing is written. This instance carries the new
+        values afterwards.
+        """
+        now = now or timezone.now()
+        transition = workflow.PHOTOGRAPHY[name]
+        unknown = set(payload) - {*transition.needs, *transition.optional, "reason"}
+        if unknown:
+            raise TypeError(f"{name} takes no {', '.join(sorted(unknown))}")
+        with audit.act():
+            session = lock_session(self.pk)
+            override = session._require_may_move(transition, by)
+            if session.status not in transition.sources:
+                raise sentences.wrong_state(session, transition, by)
+            act = effects.Act(transition=transition, source=session.status, by=by, now=now, payload=payload)
+            effects.run(transition.prepare, session, act)
+            act.facts = load_facts(session, transition, by=by, now=now, payload=payload)
+            found = workflow.blockers(transition, act.facts)
+            if found:
+                raise sentences.refusal(session, transition, found, act.facts)
+            session.status = transition.target
+            effects.run(transition.effects, session, act)
+            session.updated_at, session.updated_by = now, by
+            session.save()
+            session._write_history(act)
+            if override:
+                audit.record("admin_override", by=by, about=session, transition=name, source=act.source)
+            effects.run(transition.tells, session, act)
+        self._take_over(session)
+        return self
+
+    def may(self, name: str, by: "User | None") -> bool:
+        """Whether this person may ever do it, whatever the state: what decides if a button is there at all."""
+        try:
+            self._require_may_move(workflow.PHOTOGRAPHY[name], by)
+        except errors.StudioError:
+            return False
+        return True
+
+    def _require_may_move(self, transition: workflow.Transition, by: "User | None") -> bool:
+        """Raise unless ``by`` may do this row; true when only an Admin's override lets them (D15)."""
+        if by is None:
+            if not transition.system:
+                raise errors.AccessDenied(user=None, perm=transition.permission, obj=self)
+            return False
+        if is_admin(by):
+            return Role.ADMIN not in transition.roles
+        reach = Session.objects.known_to(by) if transition.from_queue else Session.objects.visible_to(by)
+        if not reach.filter(pk=self.pk).exists():
+            raise errors.SessionNotFound(user=by, perm=transition.permission, obj=self)
+        permitted = transition.permission is None or allows(
+            by, transition.permission, None if transition.from_queue else self
+        )
+        if not permitted or transition.roles.isdisjoint(roles_of(by)):
+            raise errors.AccessDenied(user=by, perm=transition.permission, obj=self)
+        return False
+
+    def _write_history(self, act: "effects.Act | None", **first: Any) -> None:
+        if act is None:
+            StatusHistory.objects.create(session=self, previous_status=None, new_status=self.status, **first)
+            return
+        act.history = StatusHistory.objects.create(
+            session=self,
+            previous_status=act.source,
+            new_status=self.status,
+            reason=str(act.payload.get("reason", "")).strip(),
+            changed_at=act.now,
+            changed_by=act.by,
+        )
+
+    def _take_over(self, other: "Session") -> None:
+        """Carry the values that were written, for whoever holds this instance."""
+        for each in self._meta.concrete_fields:
+            setattr(self, each.attname, getattr(other, each.attname))
+        self._state.fields_cache.update(other._state.fields_cache)
+        self._prefetched_objects_cache = {}
+
+    @classmethod
+    def open(cls, *, by: "User", now: datetime, **values: Any) -> "Session":
+        """Write a new request with its first history row. ``actions.request`` asks for permission and checks."""
+        session = cls(code=next_code(now), created_at=now, created_by=by, updated_at=now, updated_by=by, **values)
+        session.save(force_insert=True)
+        session._write_history(None, changed_at=now, changed_by=by)
+        return session
+
+
+class SessionUserObjectPermission(UserObjectPermissionBase):
+    """Who is on a session, as grants: what django-guardian asks, with a real foreign key."""
+
+    content_object = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="grants")
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = False
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["user", "permission", "content_object"], name="session_grants_of_user"),
+        ]
+
+
+def lock_session(pk: int) -> Session:
+    """The session, locked until the end of the transaction: the first lock of every act.
+
+    Raises ``SessionNotFound`` when there is no such session any more.
+    """
+    rows = Session.objects.select_for_update(no_key=True, of=("self",)).present().select_related("client", "room")
+    session = rows.filter(pk=pk).first()
+    if session is None:
+        raise errors.SessionNotFound
+    return session
+
+
+def next_code(now: datetime) -> str:
+    """``S-2026-0412``: the local year and a number that is never given twice (gaps are harmless)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('sessions_app_session_code')")
+        number = cursor.fetchone()[0]
+    return f"S-{now.astimezone(STUDIO.zone).year}-{number:04d}"

@@ -1,0 +1,203 @@
+"""What the machine says to people: names of moves, and the sentence for every condition that failed."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from sessions_app import workflow
+from sessions_app.states import Status
+from studio import errors
+from studio.conf import STUDIO
+
+if TYPE_CHECKING:
+    from sessions_app.models import Session
+    from sessions_app.workflow import Blocker, Facts, Transition
+    from studio.models import User
+
+MOVES = {
+    "negotiate": pgettext_lazy("move", "Start negotiation"),
+    "preschedule": pgettext_lazy("move", "Pre-schedule"),
+    "confirm": pgettext_lazy("move", "Confirm"),
+    "reopen": pgettext_lazy("move", "Reopen negotiation"),
+    "assign": pgettext_lazy("move", "Assign"),
+    "attend": pgettext_lazy("move", "Mark as attended"),
+    "take": pgettext_lazy("move", "Take for editing"),
+    "ready": pgettext_lazy("move", "Mark as ready"),
+    "complete": pgettext_lazy("move", "Deliver and complete"),
+    "cancel": pgettext_lazy("move", "Cancel…"),
+}
+
+DONE = {
+    "negotiate": gettext_lazy("%(code)s is in negotiation."),
+    "preschedule": gettext_lazy(
+        "%(code)s is pre-scheduled: the client has until %(payment_deadline)s for the deposit."
+    ),
+    "confirm": gettext_lazy("%(code)s is confirmed, and the client is told by e-mail."),
+    "reopen": gettext_lazy("%(code)s is in negotiation again; its room and people stay held."),
+    "assign": gettext_lazy("%(code)s is assigned, and its photographers are told."),
+    "attend": gettext_lazy("%(code)s is marked as attended; the editors are told."),
+    "take": gettext_lazy("%(code)s is in editing."),
+    "ready": gettext_lazy("%(code)s is ready: the client is told by e-mail, and coordination on the dashboard."),
+    "complete": gettext_lazy("%(code)s is delivered and completed."),
+    "cancel": gettext_lazy("%(code)s is canceled, its time is free, and the client is told by e-mail."),
+}
+
+INITIATORS = {
+    "client": gettext_lazy("The client"),
+    "company": gettext_lazy("The studio"),
+    "force_majeure": gettext_lazy("Force majeure"),
+    "system": gettext_lazy("The system"),
+}
+
+# The reasons of business rules 4.2 are codes for machines; these are their sentences for people.
+REFUND_RULES = {
+    "No payments made": gettext_lazy("Nothing was paid."),
+    "Cancellation before confirmation": gettext_lazy("Canceled before it was confirmed: no refund."),
+    "Within changes deadline": gettext_lazy("Within the changes deadline."),
+    "After changes deadline": gettext_lazy("After the changes deadline."),
+    "Company cannot fulfill": gettext_lazy("The studio cannot do it."),
+    "Client cancellation after assignment": gettext_lazy("The client cancels when it was already assigned."),
+    "Service already provided": gettext_lazy("The shoot has been done: no refund."),
+}
+
+
+def refund_rule(reason: str) -> str:
+    """The sentence for a reason of ``calculate_refund``; the percentage is shown beside it as an amount."""
+    return str(REFUND_RULES.get(reason.split(" - ")[0], reason))
+
+
+def local(moment: str | datetime | None) -> str:
+    """A moment in the studio's zone, for a sentence."""
+    if not moment:
+        return "-"
+    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return date_format(value.astimezone(STUDIO.zone), "DATETIME_FORMAT")
+
+
+def local_day(day: str) -> str:
+    return date_format(datetime.fromisoformat(day), "DATE_FORMAT")
+
+
+def money(amount: str | Decimal) -> str:
+    """``Q 1,250.00``, with a space that does not break."""
+    return f"{STUDIO.currency}\N{NO-BREAK SPACE}{Decimal(amount):,.2f}"
+
+
+def why(blocker: "Blocker") -> str:
+    """The sentence that a coordinator understands, for one condition that does not hold (D8)."""
+    details = blocker.details
+    missing = details.get("missing")
+    match blocker.failed:
+        case "client_inactive":
+            return _("The client is not active.")
+        case "starts_in_the_past":
+            return _("The session would start in the past (%(day)s).") % {"day": local_day(details["session_date"])}
+        case "no_type":
+            return _("The session has no type yet.")
+        case "no_lines":
+            return _("Nothing is sold yet: add a package or an item.")
+        case "total_is_zero":
+            return _("The total is zero.")
+        case "overpaid":
+            return _("The client has paid %(excess)s more than the total: refund it first.") % {
+                "excess": money(details["excess"])
+            }
+        case "payment_deadline_passed":
+            return _("The payment deadline passed: %(deadline)s. Reopen the negotiation to give a new one.") % {
+                "deadline": local(details["payment_deadline"])
+            }
+        case "deposit_missing":
+            return _("The verified payments do not cover the deposit: %(missing)s of %(due)s is missing.") % {
+                "missing": money(details["missing"]),
+                "due": money(details["deposit_amount"]),
+            }
+        case "changes_deadline_passed":
+            return _("The deadline for changes passed: %(deadline)s.") % {
+                "deadline": local(details["changes_deadline"])
+            }
+        case "changes_deadline_not_passed":
+            return _("Possible once the deadline for changes has passed: %(deadline)s.") % {
+                "deadline": local(details["changes_deadline"])
+            }
+        case "resources_missing":
+            names = {"photographer": _("a photographer"), "room": _("a room")}
+            return _("Missing: %(what)s.") % {"what": ", ".join(names[each] for each in missing)}
+        case "session_date_not_come":
+            return _("Possible from the day of the session on: %(day)s.") % {"day": local_day(details["session_date"])}
+        case "taken_by_another_editor":
+            return _("Another editor has taken it.")
+        case "not_an_editor":
+            return _("Choose somebody who is an editor.")
+        case "editor_at_limit":
+            return ngettext(
+                "%(editing)d session is in editing already, and the limit is %(limit)d.",
+                "%(editing)d sessions are in editing already, and the limit is %(limit)d.",
+                details["editing"],
+            ) % {"editing": details["editing"], "limit": details["limit"]}
+        case "not_paid_in_full":
+            return _("It is not paid in full: %(missing)s is missing.") % {"missing": money(missing)}
+        case "no_reason":
+            return _("Say why.")
+        case "unknown_initiator":
+            return _("Say who cancels: the client, the studio or force majeure.")
+        case "state_is_fixed":
+            return _("A session that is %(state)s cannot be changed any more.") % {
+                "state": str(Status(details["status"]).label).lower()
+            }
+    return blocker.failed
+
+
+FIELDS = {
+    "no_reason": "reason",
+    "unknown_initiator": "initiator",
+    "not_an_editor": "editor",
+    "starts_in_the_past": "session_date",
+    "deposit_missing": "amount",
+}
+
+
+def error_of(blocker: "Blocker", **details: Any) -> errors.StudioError:
+    """The typed error of one blocker, with its sentence and its machine-readable condition."""
+    return errors.BY_CODE[blocker.code](
+        why(blocker),
+        details={**blocker.details, **details, "failed": details.get("failed", [blocker.failed])},
+        field=FIELDS.get(blocker.failed),
+    )
+
+
+def refusal(session: "Session", transition: "Transition", found: "list[Blocker]", facts: "Facts") -> errors.StudioError:
+    """The first condition speaks; ``details.failed`` names them all (D8)."""
+    return error_of(
+        found[0],
+        session=session.code,
+        transition=transition.name,
+        current=session.status,
+        target=transition.target,
+        failed=[blocker.failed for blocker in found],
+    )
+
+
+def wrong_state(session: "Session", transition: "Transition", by: "User | None") -> errors.StudioError:
+    """The table has no such row from the present state: what it is, and what could be done instead."""
+    possible = [row.name for row in workflow.transitions_from(session.status) if session.may(row.name, by)]
+    current, target = Status(session.status), Status(transition.target)
+    if transition.name == "take" and session.assigned_editor_id:
+        message, failed = _("Another editor has taken it."), "taken_by_another_editor"
+    else:
+        message = _("Cannot go from %(current)s to %(target)s.") % {"current": current.label, "target": target.label}
+        failed = "wrong_state"
+    return errors.InvalidStateTransition(
+        message,
+        details={
+            "session": session.code,
+            "transition": transition.name,
+            "current": current.value,
+            "target": target.value,
+            "allowed": possible,
+            "failed": [failed],
+        },
+    )

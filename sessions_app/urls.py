@@ -1,0 +1,19 @@
+"""The addresses of sessions, clients and money. Each module of ``views`` brings its own.
+
+``sessions/new/`` and its like come before ``sessions/<code>/``.
+"""
+
+from sessions_app.views import clients, homes, lines, listing, money, moves, page, people, requests, shoot
+
+urlpatterns = [
+    *homes.urlpatterns,
+    *listing.urlpatterns,
+    *requests.urlpatterns,
+    *clients.urlpatterns,
+    *money.urlpatterns,
+    *lines.urlpatterns,
+    *people.urlpatterns,
+    *moves.urlpatterns,
+    *shoot.urlpatterns,
+    *page.urlpatterns,
+]
