@@ -71,9 +71,7 @@ def main() -> None:
 
 
 def usage() -> str:
-    lines = [
-        f"python3 run.py {name:<52} {what}" for name, (_, what) in PARTS.items() if exists(name)
-    ]
+    lines = [f"python3 run.py {name:<52} {what}" for name, (_, what) in PARTS.items() if exists(name)]
     return USAGE + "\n".join(lines)
 
 

@@ -308,9 +308,7 @@ class Cluster:
                 time.sleep(0.1)  # starting up, or shutting down
                 continue
             if waited > START_FOR_SECONDS:
-                raise EmbeddedError(
-                    f"PostgreSQL did not start in {self.directory}. Its log ends:\n{self._log()}"
-                )
+                raise EmbeddedError(f"PostgreSQL did not start in {self.directory}. Its log ends:\n{self._log()}")
             if waited > START_FOR_SECONDS / 2 and not cleared:
                 # A server that lives but cannot be reached: its socket was deleted.
                 cleared = True
@@ -346,8 +344,7 @@ class Cluster:
         """Sessions are ended, what is committed is kept."""
         mode = "immediate" if self.throwaway else "fast"
         stopped = _run(
-            [binaries / "pg_ctl", "stop", "-D", self.data.resolve(), "-m", mode, "-w"]
-            + ["-t", str(STOP_FOR_SECONDS)],
+            [binaries / "pg_ctl", "stop", "-D", self.data.resolve(), "-m", mode, "-w"] + ["-t", str(STOP_FOR_SECONDS)],
             account,
             check=False,
         )
@@ -383,9 +380,7 @@ class Cluster:
 
     def _log(self) -> str:
         try:
-            return "\n".join(
-                (self.data / "server.log").read_text(errors="replace").splitlines()[-8:]
-            )
+            return "\n".join((self.data / "server.log").read_text(errors="replace").splitlines()[-8:])
         except OSError:
             return "(no log)"
 
@@ -438,9 +433,7 @@ def _wheel_binaries() -> Path:
 
 def _version(binaries: Path) -> int:
     """The major version of the programs."""
-    told = subprocess.run(
-        [binaries / "postgres", "--version"], capture_output=True, text=True, check=True
-    )
+    told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"(\d+)", told.stdout)
     if found is None:
         raise EmbeddedError(f"{binaries} holds no PostgreSQL: {told.stdout.strip()}")

@@ -36,9 +36,7 @@ def _point_django_at(url: str) -> None:
 
         told = environ.Env.db_url_config(url)
         default = settings.DATABASES["default"]
-        default.update(
-            {key: told.get(key, "") for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-        )
+        default.update({key: told.get(key, "") for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")})
         default["OPTIONS"] = told.get("OPTIONS", {})
 
 

@@ -206,9 +206,7 @@ def test_two_who_start_at_once_share_one_server(directory):
     clusters = [Cluster(directory / "data", throwaway=True) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Cluster.start, clusters))
-    assert {ask(cluster, "SHOW data_directory") for cluster in clusters} == {
-        str(clusters[0].data.resolve())
-    }
+    assert {ask(cluster, "SHOW data_directory") for cluster in clusters} == {str(clusters[0].data.resolve())}
     for cluster in clusters:
         cluster.stop()
     assert not clusters[0].is_ready()
