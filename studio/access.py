@@ -1,7 +1,8 @@
 """May this person? Role grant or object grant, asked in one place.
 
-Roles answer from memory (`studio.roles.MATRIX`); object grants lie in guardian's table beside the object they
-are about. What a permission reaches is decided here and nowhere else (permissions, Object level).
+Roles answer from memory (`studio.roles.MATRIX`); object grants lie in guardian's table beside the
+object they are about. What a permission reaches is decided here and nowhere else (permissions,
+Object level).
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def allows(user: Any, perm: Perm | str, obj: Model | None = None) -> bool:
     """Whether `user` may do `perm`, on `obj` when it is given.
 
     Without an object: whether one of the person's roles holds the permission. With an object: for a
-    permission of OWN, a role must hold it and the person be on the object, or a role must hold the wider one;
-    for any other, a role or a grant on the object suffices. Admins may always (D15); people who are inactive
-    or not signed in never.
+    permission of OWN, a role must hold it and the person be on the object, or a role must hold the
+    wider one; for any other, a role or a grant on the object suffices. Admins may always (D15);
+    people who are inactive or not signed in never.
     """
     perm = Perm(perm)
     if user is None or not getattr(user, "is_authenticated", False) or not user.is_active:
@@ -70,9 +71,7 @@ def require(user: Any, perm: Perm | str, obj: Model | None = None) -> None:
     Raises AccessDenied, which carries who was denied what for the audit log.
     """
     if not allows(user, perm, obj):
-        raise AccessDenied(
-            user=user, perm=Perm(perm).value, obj=obj, details={"permission": Perm(perm).value}
-        )
+        raise AccessDenied(user=user, perm=Perm(perm).value, obj=obj, details={"permission": Perm(perm).value})
 
 
 def grant(user: Any, perm: Perm | str, obj: Model) -> None:
@@ -91,9 +90,7 @@ def is_granted(user: Any, perm: Perm | str, obj: Model) -> bool:
         return False
     using = obj._state.db or DEFAULT_DB_ALIAS
     table = get_user_obj_perms_model(obj)
-    rows = table.objects.using(using).filter(
-        user_id=user.pk, permission_id=permission_id(perm, using=using)
-    )
+    rows = table.objects.using(using).filter(user_id=user.pk, permission_id=permission_id(perm, using=using))
     if table.objects.is_generic():
         rows = rows.filter(object_pk=str(obj.pk))
     else:
@@ -127,16 +124,10 @@ def _permission(perm: Perm | str, obj: Model) -> Permission:
     """The permission as guardian wants it, without asking the database for what is known."""
     perm = Perm(perm)
     if model_of(perm) != obj._meta.label_lower:
-        raise ValueError(
-            f"{perm} is a permission on {model_of(perm)}, not on {obj._meta.label_lower}."
-        )
+        raise ValueError(f"{perm} is a permission on {model_of(perm)}, not on {obj._meta.label_lower}.")
     using = obj._state.db or DEFAULT_DB_ALIAS
-    content_type = ContentType.objects.db_manager(using).get_for_model(
-        obj, for_concrete_model=False
-    )
-    permission = Permission(
-        pk=permission_id(perm, using=using), codename=perm.value, content_type=content_type
-    )
+    content_type = ContentType.objects.db_manager(using).get_for_model(obj, for_concrete_model=False)
+    permission = Permission(pk=permission_id(perm, using=using), codename=perm.value, content_type=content_type)
     permission._state.adding = False
     permission._state.db = using
     return permission

@@ -24,7 +24,9 @@ from studio.roles import Role, is_admin
 
 
 class StudioModelAdmin(admin.ModelAdmin):
-    """May what the Admin role may: everything, and nobody else anything. Not by Django's own permissions."""
+    """May what the Admin role may: everything, and nobody else anything. Not by Django's own
+    permissions.
+    """
 
     list_per_page = 50
     show_full_result_count = False
@@ -97,14 +99,14 @@ class ReadOnlyInline(StudioInline):
 
 def pretty(value: Any) -> SafeString:
     """JSON as a person can read it."""
-    return format_html(
-        "<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    )
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True))
 
 
 @admin.register(User)
 class UserAdmin(StudioModelAdmin):
-    """People. Roles, the e-mail and whether somebody may sign in are changed on the staff page, which audits them."""
+    """People. Roles, the e-mail and whether somebody may sign in are changed on the staff page,
+    which audits them.
+    """
 
     list_display = ("full_name", "email", "phone", "roles_held", "is_active", "last_login")
     list_filter = ("is_active", "groups")

@@ -17,8 +17,9 @@ OURS = frozenset({"studio", "catalog", "scheduling", "payments", "sessions_app"}
 
 
 class AtelierAdminSite(admin.AdminSite):
-    """The default admin site. What libraries register (queues, groups, attempts) is noise here and left out:
-    groups are decided by the matrix, and the queue's log is in our own tables."""
+    """The default admin site. What libraries register (queues, groups, attempts) is noise here and
+    left out: groups are decided by the matrix, and the queue's log is in our own tables.
+    """
 
     site_header = _("Atelier: all records")
     site_title = _("Atelier")
@@ -26,9 +27,7 @@ class AtelierAdminSite(admin.AdminSite):
     enable_nav_sidebar = True
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        models = (
-            [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
-        )
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
         ours = [model for model in models if model._meta.app_label in OURS]
         if ours:
             super().register(ours, admin_class, **options)
@@ -37,7 +36,9 @@ class AtelierAdminSite(admin.AdminSite):
         return is_admin(request.user)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """One door for everybody: ours. Whoever is signed in and no Admin is refused, and that is audited."""
+        """One door for everybody: ours. Whoever is signed in and no Admin is refused, and that is
+        audited.
+        """
         if not request.user.is_authenticated:
             return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
         raise AccessDenied(user=request.user, perm="system.settings")

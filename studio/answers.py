@@ -19,14 +19,10 @@ def wants_json(request: HttpRequest) -> bool:
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks, and is going to put the answer into a page that is already there."""
-    return (
-        request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
-    )
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
 
 
-def answer_error(
-    request: HttpRequest, error: StudioError, status: int | None = None
-) -> HttpResponse:
+def answer_error(request: HttpRequest, error: StudioError, status: int | None = None) -> HttpResponse:
     """The answer to `error`, with its status, in the form that the reader can take."""
     status = status or error.status
     if wants_json(request):

@@ -1,4 +1,6 @@
-"""The audit log: what was denied, and what has to be known even when it succeeds (permissions, Logged)."""
+"""The audit log: what was denied, and what has to be known even when it succeeds (permissions,
+Logged).
+"""
 
 from __future__ import annotations
 
@@ -73,9 +75,11 @@ def record_denial(denial: Denial, *, by: Any = None, **details: Any) -> None:
 
 @contextmanager
 def act() -> Iterator[None]:
-    """The transaction of an action. A denial that ends it is written after the rollback, and goes on.
+    """The transaction of an action. A denial that ends it is written after the rollback, and goes
+    on.
 
-    Acts may be nested: the outermost one writes, once, also for a denial that was caught on its way.
+    Acts may be nested: the outermost one writes, once, also for a denial that was caught on its
+    way.
     """
     waiting = _pending.get()
     if waiting is not None:

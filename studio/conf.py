@@ -122,9 +122,7 @@ def read(environment: Mapping[str, str] | None = None) -> StudioConf:
                 values[each.name] = env.str(variable).strip()
         except (ValueError, InvalidOperation) as wrong:
             kind = "yes or no" if isinstance(default, bool) else "a number"
-            raise WrongSetting(
-                f"{variable} is {source[variable]!r}, but has to be {kind}."
-            ) from wrong
+            raise WrongSetting(f"{variable} is {source[variable]!r}, but has to be {kind}.") from wrong
     return StudioConf(**values)
 
 

@@ -41,8 +41,8 @@ class StudioError(ValueError):
 class Denial(StudioError):
     """An error that is also a denial, to be written to the audit log once (permissions, Logged).
 
-    `user`, `perm` and `obj` say who was denied what; `recorded` that the log already has it. They stay
-    on the exception and never reach the answer.
+    `user`, `perm` and `obj` say who was denied what; `recorded` that the log already has it. They
+    stay on the exception and never reach the answer.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The schedule as data, and the tick that reads it.
 
-django-q2's own daily schedules run twice or drift around a DST change. One schedule calls `minute_tick`; the
-local due times are computed here, in the studio's zone, and each is recorded as a JobRun, unique, in the
-transaction that enqueues it (D6). The same rows are the jobs' log.
+django-q2's own daily schedules run twice or drift around a DST change. One schedule calls
+`minute_tick`; the local due times are computed here, in the studio's zone, and each is recorded as
+a JobRun, unique, in the transaction that enqueues it (D6). The same rows are the jobs' log.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ STILL_RUNNING = timedelta(seconds=TASK_TIMEOUT_SECONDS + 60)
 class Job:
     """One line of the schedule: `at` is a local time, or EVERY_MINUTE; `run` names the function.
 
-    The function takes `now` and returns counts (`done`, `skipped`, `failed`) and a `report`. It is named, not
-    imported: most live in packages above this one.
+    The function takes `now` and returns counts (`done`, `skipped`, `failed`) and a `report`. It is
+    named, not imported: most live in packages above this one.
     """
 
     name: str
@@ -64,8 +64,8 @@ def minute_tick() -> dict[str, int]:
 def tick(now: datetime, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
     """Enqueue what is due at `now` and was not yet; returns how many runs of what sort.
 
-    Any number of ticks may run at once or late: a JobRun is unique. Of a job whose days were missed only the
-    latest due one is made up for.
+    Any number of ticks may run at once or late: a JobRun is unique. Of a job whose days were missed
+    only the latest due one is made up for.
     """
     counts = {"queued": 0, "again": 0, "minutely": 0}
     daily = [job for job in jobs if job.at is not EVERY_MINUTE]
@@ -97,8 +97,8 @@ def tick(now: datetime, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
 def latest_due(job: Job, now: datetime) -> tuple[date, datetime]:
     """The last local day and instant at which the daily `job` fell due, at or before `now`.
 
-    A local time that a DST change leaves out counts as the same time by the old offset; one that it repeats
-    counts the first time.
+    A local time that a DST change leaves out counts as the same time by the old offset; one that it
+    repeats counts the first time.
     """
     assert job.at is not None
     today = now.astimezone(STUDIO.zone).date()
@@ -112,7 +112,8 @@ def latest_due(job: Job, now: datetime) -> tuple[date, datetime]:
 def run_job(job_run_id: int, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     """Do the work of one JobRun and write down what came of it. The worker's entry point.
 
-    An error is kept in the row and in the log, and the run tried again later; it never stops the worker.
+    An error is kept in the row and in the log, and the run tried again later; it never stops the
+    worker.
     """
     now = timezone.now()
     claimed = (
@@ -134,7 +135,9 @@ def run_job(job_run_id: int, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
 
 
 def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
-    """Do the work of a job that runs each minute; its row of the day adds up. The worker's entry point."""
+    """Do the work of a job that runs each minute; its row of the day adds up. The worker's entry
+    point.
+    """
     now = timezone.now()
     outcome = _outcome(name, now, jobs)
     day = now.astimezone(STUDIO.zone).date()
@@ -183,9 +186,7 @@ def ensure_schedule() -> None:
         return
     ours.exclude(pk=first.pk).delete()
     if (first.schedule_type, first.minutes, first.repeats) != (Schedule.MINUTES, 1, -1):
-        ours.filter(pk=first.pk).update(
-            schedule_type=Schedule.MINUTES, minutes=1, repeats=-1, next_run=timezone.now()
-        )
+        ours.filter(pk=first.pk).update(schedule_type=Schedule.MINUTES, minutes=1, repeats=-1, next_run=timezone.now())
 
 
 def _outcome(name: str, now: datetime, jobs: tuple[Job, ...]) -> dict[str, Any]:

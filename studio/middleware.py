@@ -1,5 +1,6 @@
-"""What happens around every view: request ids, JSON bodies, the language, errors, and the gate for people
-without a role."""
+"""What happens around every view: request ids, JSON bodies, the language, errors, and the gate for
+people without a role.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +50,9 @@ class JsonBodyMiddleware:
     """Lets every form be sent as JSON, and keeps out what no column can hold.
 
     A POST with a JSON object arrives in `request.POST` as if it had been a form: lists are several
-    values, numbers keep their exact figures, null is empty. Nested objects have no place in a form and are
-    refused. Characters that PostgreSQL cannot store (NUL, lone surrogates) are refused everywhere.
+    values, numbers keep their exact figures, null is empty. Nested objects have no place in a form
+    and are refused. Characters that PostgreSQL cannot store (NUL, lone surrogates) are refused
+    everywhere.
     """
 
     def __init__(self, get_response: Next) -> None:
@@ -75,8 +77,8 @@ class LanguageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = _language_of(request)
-        # Overridden, not activated: what is said before this middleware, by the next request of this
-        # thread, is then in the studio's language and not in somebody else's.
+        # Overridden, not activated: what is said before this middleware, by the next request of
+        # this thread, is then in the studio's language and not in somebody else's.
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)
@@ -111,9 +113,7 @@ class RoleGateMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
-    ) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         match = request.resolver_match
         if match is None or match.view_name in self.OPEN or not request.user.is_authenticated:
             return None
@@ -143,9 +143,7 @@ class StudioErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, StudioError):
-            if isinstance(exception, AccessDenied) or (
-                isinstance(exception, Denial) and exception.is_denial
-            ):
+            if isinstance(exception, AccessDenied) or (isinstance(exception, Denial) and exception.is_denial):
                 audit.record_denial(exception, by=request.user, path=request.path[:200])
             return answer_error(request, exception)
         if isinstance(exception, PermissionDenied):
@@ -169,17 +167,11 @@ def _form_of(body: bytes, encoding: str) -> QueryDict:
     """A JSON object as the form it stands for. Raises InvalidInput when it is none."""
     try:
         # Numbers stay the text they were: 12.10 is twelve and ten hundredths, not a float near it.
-        sent = json.loads(
-            body or b"{}", parse_float=str, parse_int=str, parse_constant=_refuse_constant
-        )
+        sent = json.loads(body or b"{}", parse_float=str, parse_int=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as wrong:
-        raise InvalidInput(
-            _("The body is not valid JSON."), details={"failed": "malformed_json"}
-        ) from wrong
+        raise InvalidInput(_("The body is not valid JSON."), details={"failed": "malformed_json"}) from wrong
     if not isinstance(sent, dict):
-        raise InvalidInput(
-            _("The body has to be a JSON object."), details={"failed": "not_an_object"}
-        )
+        raise InvalidInput(_("The body has to be a JSON object."), details={"failed": "not_an_object"})
     limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
     form = QueryDict(mutable=True, encoding=encoding)
     count = 0

@@ -100,8 +100,7 @@ class User(AbstractBaseUser, PermissionsMixin):
                 violation_error_message=_("A person needs a name."),
             ),
             models.CheckConstraint(
-                condition=Q(commission_rate__isnull=True)
-                | Q(commission_rate__gte=0, commission_rate__lte=1),
+                condition=Q(commission_rate__isnull=True) | Q(commission_rate__gte=0, commission_rate__lte=1),
                 name="user_commission_rate_0_to_1",
                 violation_error_message=_("A commission rate lies from 0 to 1."),
             ),
@@ -172,9 +171,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.at:%Y-%m-%d %H:%M} {self.event} {self.actor_name} {self.object_label}".strip()
-        )
+        return f"{self.at:%Y-%m-%d %H:%M} {self.event} {self.actor_name} {self.object_label}".strip()
 
 
 class Notice(models.Model):
@@ -183,9 +180,7 @@ class Notice(models.Model):
     Kept as a kind and its parameters, so that it reads in the language of whoever reads it.
     """
 
-    recipient = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="notices", verbose_name=_("recipient")
-    )
+    recipient = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notices", verbose_name=_("recipient"))
     kind = models.CharField(_("kind"), max_length=40)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
     url = models.CharField(_("link"), max_length=300, blank=True)
@@ -228,10 +223,11 @@ class Notice(models.Model):
 
 
 class OutgoingEmail(models.Model):
-    """An e-mail to be sent: written in the transaction of the act that causes it, sent by the worker.
+    """An e-mail to be sent: written in the transaction of the act that causes it, sent by the
+    worker.
 
-    waiting -> claimed -> sent; claimed -> waiting again after an error, dead after too many; waiting -> dropped when
-    it is no longer true.
+    waiting -> claimed -> sent; claimed -> waiting again after an error, dead after too many;
+    waiting -> dropped when it is no longer true.
     """
 
     class Status(models.TextChoices):
@@ -253,9 +249,7 @@ class OutgoingEmail(models.Model):
     context = models.JSONField(_("facts"), default=dict, blank=True)
     about_type = models.CharField(_("about"), max_length=100, blank=True)
     about_id = models.BigIntegerField(_("about id"), null=True, blank=True)
-    status = models.CharField(
-        _("status"), max_length=10, choices=Status.choices, default=Status.WAITING
-    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
@@ -273,8 +267,7 @@ class OutgoingEmail(models.Model):
                 name="mail_status_known",
             ),
             models.CheckConstraint(
-                condition=Q(status="sent", sent_at__isnull=False)
-                | (~Q(status="sent") & Q(sent_at__isnull=True)),
+                condition=Q(status="sent", sent_at__isnull=False) | (~Q(status="sent") & Q(sent_at__isnull=True)),
                 name="mail_sent_has_its_time",
             ),
             models.CheckConstraint(
@@ -324,9 +317,7 @@ class JobRun(models.Model):
         ]
         indexes = [
             models.Index(fields=["-due_at"], name="job_latest"),
-            models.Index(
-                fields=["due_at"], condition=Q(finished_at__isnull=True), name="job_unfinished"
-            ),
+            models.Index(fields=["due_at"], condition=Q(finished_at__isnull=True), name="job_unfinished"),
         ]
 
     def __str__(self) -> str:

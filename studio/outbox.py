@@ -1,8 +1,9 @@
 """E-mails, written with the act that causes them and sent by the worker.
 
-A row is queued in the caller's transaction, so that there is no e-mail about what did not happen; it is
-claimed, checked again, sent and marked by `deliver`, one at a time, so that a worker that is killed
-leaves at most one e-mail in doubt. A mail server that is down delays e-mails and nothing else.
+A row is queued in the caller's transaction, so that there is no e-mail about what did not happen;
+it is claimed, checked again, sent and marked by `deliver`, one at a time, so that a worker that is
+killed leaves at most one e-mail in doubt. A mail server that is down delays e-mails and nothing
+else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from django.db import transaction
 from django.db.models import F, Model, Q
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.translation import gettext, gettext_noop
 
 from studio.audit import plain
 from studio.conf import LANGUAGES, STUDIO
@@ -61,8 +63,8 @@ _quiet: ContextVar[list[bool] | None] = ContextVar("atelier_outbox_quiet", defau
 def register(kind: str, *, still_true: StillTrue | None = None, extra: Extra | None = None) -> None:
     """What only other packages know about a kind; called in their `AppConfig.ready`.
 
-    `still_true(row)` is asked right before sending; a row that no longer is true is dropped. `extra(row)` gives
-    facts that must not lie in the table, such as a link with a token.
+    `still_true(row)` is asked right before sending; a row that no longer is true is dropped.
+    `extra(row)` gives facts that must not lie in the table, such as a link with a token.
     """
     _check_kind(kind)
     if still_true is not None and still_true not in _still_true.setdefault(kind, []):
@@ -103,9 +105,7 @@ def queue(
 
 def drop(about: Model, kinds: Iterable[str] | None = None) -> int:
     """Have no e-mail sent any more about `about` that was not sent yet; returns how many."""
-    rows = OutgoingEmail.objects.filter(
-        about_type=about._meta.label_lower, about_id=about.pk, status=Status.WAITING
-    )
+    rows = OutgoingEmail.objects.filter(about_type=about._meta.label_lower, about_id=about.pk, status=Status.WAITING)
     if kinds is not None:
         rows = rows.filter(kind__in=list(kinds))
     return rows.update(status=Status.DROPPED)
@@ -113,9 +113,9 @@ def drop(about: Model, kinds: Iterable[str] | None = None) -> int:
 
 def requeue(row: OutgoingEmail, *, now: datetime) -> bool:
     """Try a dropped or given-up e-mail again, from its first attempt; False when it was neither."""
-    changed = OutgoingEmail.objects.filter(
-        pk=row.pk, status__in=[Status.DEAD, Status.DROPPED]
-    ).update(status=Status.WAITING, attempts=0, next_try_at=now, claimed_at=None, last_error="")
+    changed = OutgoingEmail.objects.filter(pk=row.pk, status__in=[Status.DEAD, Status.DROPPED]).update(
+        status=Status.WAITING, attempts=0, next_try_at=now, claimed_at=None, last_error=""
+    )
     wake_after_commit()
     return bool(changed)
 
@@ -134,7 +134,9 @@ def wake_after_commit() -> None:
 
 @contextmanager
 def woken_once() -> Iterator[None]:
-    """Around a job that queues thousands of e-mails in as many transactions: one wake-up at the end."""
+    """Around a job that queues thousands of e-mails in as many transactions: one wake-up at the
+    end.
+    """
     waiting = [False]
     token = _quiet.set(waiting)
     try:
@@ -151,7 +153,8 @@ def deliver_waiting() -> dict[str, int]:
 
 
 def deliver(now: datetime | None = None, limit: int = 50) -> dict[str, int]:
-    """Send what is due, at most `limit` e-mails; returns how many were sent, dropped, failed, given up.
+    """Send what is due, at most `limit` e-mails; returns how many were sent, dropped, failed, given
+    up.
 
     Any number of workers may do this at once: a row is claimed by one of them.
     """
@@ -180,7 +183,11 @@ def render(row: OutgoingEmail) -> EmailMultiAlternatives:
         "studio": STUDIO,
         "language": row.language,
     }
+    changes_deadline = facts.get("changes_deadline")
+    # A session that is confirmed late has no time for changes left (D4).
+    facts["changes_are_possible"] = isinstance(changes_deadline, datetime) and changes_deadline > row.created_at
     with translation.override(row.language), timezone.override(STUDIO.zone):
+        facts["refund_reason"] = reason_in_words(str(facts.get("refund_reason") or ""))
         subject = render_to_string(f"mail/{row.kind}.subject.txt", facts)
         text = render_to_string(f"mail/{row.kind}.txt", facts)
         html = render_to_string(f"mail/{row.kind}.html", facts)
@@ -195,6 +202,33 @@ def render(row: OutgoingEmail) -> EmailMultiAlternatives:
     return mail
 
 
+# The reasons of business rules 4.2, which are kept in English and told in the reader's language.
+REFUND_REASONS = (
+    gettext_noop("No payments made"),
+    gettext_noop("Cancellation before confirmation"),
+    gettext_noop("Within changes deadline"),
+    gettext_noop("After changes deadline"),
+    gettext_noop("Company cannot fulfill"),
+    gettext_noop("Client cancellation after assignment"),
+    gettext_noop("Service already provided"),
+    gettext_noop("full refund"),
+    gettext_noop("no refund"),
+)
+
+
+def reason_in_words(reason: str) -> str:
+    """A refund's reason in the active language: "After changes deadline - 50% refund"."""
+    because, dash, share = reason.partition(" - ")
+    if not because:
+        return ""
+    percentage = share.removesuffix("% refund")
+    if percentage.isdigit():
+        share = gettext("%(n)s%% refund") % {"n": percentage}
+    elif share:
+        share = gettext(share)
+    return f"{gettext(because)}{dash}{share}"
+
+
 def _wake() -> None:
     from django_q.tasks import async_task
 
@@ -203,9 +237,7 @@ def _wake() -> None:
 
 def _claim(now: datetime) -> OutgoingEmail | None:
     """Take the next row for this worker, in a transaction of its own; None when nothing is due."""
-    due = Q(status=Status.WAITING, next_try_at__lte=now) | Q(
-        status=Status.CLAIMED, claimed_at__lt=now - CLAIM_LASTS
-    )
+    due = Q(status=Status.WAITING, next_try_at__lte=now) | Q(status=Status.CLAIMED, claimed_at__lt=now - CLAIM_LASTS)
     with transaction.atomic():
         row = (
             OutgoingEmail.objects.select_for_update(skip_locked=True)
@@ -277,7 +309,9 @@ _MONEY = frozenset({"total", "net_paid", "balance", "subtotal", "discount", "pri
 
 
 def _typed(context: dict[str, Any]) -> dict[str, Any]:
-    """Facts as templates want them: what was kept as text becomes an instant, a day, an amount again."""
+    """Facts as templates want them: what was kept as text becomes an instant, a day, an amount
+    again.
+    """
     return {name: _typed_value(name, value) for name, value in context.items()}
 
 
@@ -287,9 +321,7 @@ def _typed_value(name: str, value: Any) -> Any:
     try:
         if name.endswith(("_at", "_deadline")):
             instant = datetime.fromisoformat(value)
-            return (
-                instant if timezone.is_aware(instant) else timezone.make_aware(instant, STUDIO.zone)
-            )
+            return instant if timezone.is_aware(instant) else timezone.make_aware(instant, STUDIO.zone)
         if name.endswith("_date"):
             return date.fromisoformat(value[:10])
         if name in _MONEY or name.endswith("_amount"):

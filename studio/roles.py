@@ -1,7 +1,7 @@
 """Who may do what: the permission matrix as data, kept in step with Django's groups.
 
-The matrix is the one of the permission rules, row by row. It is read from memory: once a person's roles
-are known, no question about a role's permission needs the database.
+The matrix is the one of the permission rules, row by row. It is read from memory: once a person's
+roles are known, no question about a role's permission needs the database.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ MATRIX: dict[Perm, frozenset[Role]] = {
     Perm.SYSTEM_AUDIT_LOG: _A,
 }
 
-# The model that carries a permission, by the first word of its codename. Strings: this package is the
-# leaf and imports none of them. Codenames are only unique within a content type.
+# The model that carries a permission, by the first word of its codename. Strings: this package is
+# the leaf and imports none of them. Codenames are only unique within a content type.
 MODEL_OF: dict[str, str] = {
     "session": "sessions_app.session",
     "appointment": "sessions_app.session",
@@ -189,8 +189,8 @@ def sync_roles(*, using: str = DEFAULT_DB_ALIAS) -> None:
     """Make the groups and their permissions what the matrix says. Idempotent.
 
     Grants of the matrix's permissions that are no longer in it are taken back; other groups and
-    Django's own permissions on other groups are left alone. Permissions whose model is not installed
-    (yet) are left out, so that this package can stand alone.
+    Django's own permissions on other groups are left alone. Permissions whose model is not
+    installed (yet) are left out, so that this package can stand alone.
     """
     from django.contrib.auth.models import Group, Permission
     from django.contrib.contenttypes.models import ContentType
@@ -201,13 +201,9 @@ def sync_roles(*, using: str = DEFAULT_DB_ALIAS) -> None:
             model = installed.get_model(label)
         except LookupError:
             continue
-        types[label] = ContentType.objects.db_manager(using).get_for_model(
-            model, for_concrete_model=False
-        )
+        types[label] = ContentType.objects.db_manager(using).get_for_model(model, for_concrete_model=False)
 
-    wanted = {
-        (types[model_of(perm)].pk, perm.value): perm for perm in MATRIX if model_of(perm) in types
-    }
+    wanted = {(types[model_of(perm)].pk, perm.value): perm for perm in MATRIX if model_of(perm) in types}
     manager = Permission.objects.using(using)
     present = {
         (permission.content_type_id, permission.codename): permission
@@ -225,7 +221,8 @@ def sync_roles(*, using: str = DEFAULT_DB_ALIAS) -> None:
         (permission.content_type_id, permission.codename): permission
         for permission in manager.filter(codename__in=[perm.value for perm in MATRIX])
     }
-    # The same word on another content type is somebody else's, or a leftover; it is not ours to keep.
+    # The same word on another content type is somebody else's, or a leftover; it is not ours to
+    # keep.
     ours = {key: permission for key, permission in present.items() if key in wanted}
 
     for role in Role:

@@ -69,7 +69,8 @@ def notice_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def notice_read(request: HttpRequest) -> HttpResponse:
-    """Mark notices as read: those of `id` (any number), or all with `all`; then go where `next` says.
+    """Mark notices as read: those of `id` (any number), or all with `all`; then go where `next`
+    says.
 
     Other people's ids change nothing and tell nothing.
     """
@@ -123,9 +124,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form came without its token: an old page, another site, or cookies that are off."""
     error = AccessDenied(
-        _(
-            "This page was open for too long or your browser blocks cookies. Reload it and try again."
-        ),
+        _("This page was open for too long or your browser blocks cookies. Reload it and try again."),
         details={"failed": "csrf"},
     )
     return answer_error(request, error)

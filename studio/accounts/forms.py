@@ -7,6 +7,8 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms.utils import ErrorDict, ErrorList
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +46,10 @@ class SignInForm(_Fields, AuthenticationForm):
     def clean_username(self) -> str:
         # Kept in lower case everywhere, also in what throttles wrong attempts.
         return self.cleaned_data["username"].strip().lower()
+
+    def refuse(self, sentence: str) -> None:
+        """Show the form with this error, without trying any password."""
+        self._errors = ErrorDict({NON_FIELD_ERRORS: ErrorList([sentence])})
 
 
 class OwnPasswordForm(_Fields, PasswordChangeForm):
@@ -94,9 +100,7 @@ class StaffForm(_Fields, forms.ModelForm):
             names = set(self.instance.groups.values_list("name", flat=True))
             self.fields["roles"].initial = [role.value for role in Role if role.value in names]
         self.fields["language"].choices = [("", _("The studio's")), *User.Language.choices]
-        self.fields["commission_rate"].widget.attrs.update(
-            {"step": "0.001", "min": "0", "max": "1"}
-        )
+        self.fields["commission_rate"].widget.attrs.update({"step": "0.001", "min": "0", "max": "1"})
 
     def clean_full_name(self) -> str:
         name = " ".join(self.cleaned_data["full_name"].split())

@@ -33,7 +33,8 @@ def invite(
 ) -> User:
     """Create an account without a password and mail the person a link to set one.
 
-    `base_url` is where the site is reached ("https://studio.example/"). Raises InvalidInput when the e-mail is taken.
+    `base_url` is where the site is reached ("https://studio.example/"). Raises InvalidInput when
+    the e-mail is taken.
     """
     with audit.act():
         access.require(by, Perm.USER_CREATE)
@@ -55,9 +56,7 @@ def invite(
                 field="email",
                 details={"failed": "email_taken"},
             ) from taken
-        audit.record(
-            audit.USER_CREATED, by=by, about=person, email=person.email, roles=_in_order(chosen)
-        )
+        audit.record(audit.USER_CREATED, by=by, about=person, email=person.email, roles=_in_order(chosen))
         _write_roles(person, chosen)
         _queue_invitation(person, by=by, now=now, base_url=base_url)
         return person
@@ -68,9 +67,7 @@ def send_link_again(person: User, *, by: User, now: datetime, base_url: str) -> 
     with audit.act():
         access.require(by, Perm.USER_EDIT)
         if not person.is_active:
-            raise InvalidInput(
-                _("This person is inactive and cannot sign in."), details={"failed": "inactive"}
-            )
+            raise InvalidInput(_("This person is inactive and cannot sign in."), details={"failed": "inactive"})
         _queue_invitation(person, by=by, now=now, base_url=base_url)
         audit.record("password_link_sent", by=by, about=person)
 
@@ -136,19 +133,18 @@ def change(
 
 
 def remove(person: User, *, by: User) -> None:
-    """Delete an account that was never used: one that anything refers to can only be deactivated (D30)."""
+    """Delete an account that was never used: one that anything refers to can only be deactivated
+    (D30).
+    """
     with audit.act():
         access.require(by, Perm.USER_DELETE)
         list(Group.objects.select_for_update().filter(name=Role.ADMIN.value))
         person = User.objects.select_for_update(of=("self",)).get(pk=person.pk)
         if person.pk == by.pk:
-            raise InvalidInput(
-                _("Nobody can delete their own account."), details={"failed": "own_account"}
-            )
+            raise InvalidInput(_("Nobody can delete their own account."), details={"failed": "own_account"})
         if in_the_way := traces_of(person):
             raise InvalidInput(
-                _("%(name)s has worked with this system and can only be deactivated.")
-                % {"name": person.full_name},
+                _("%(name)s has worked with this system and can only be deactivated.") % {"name": person.full_name},
                 details={"failed": "has_records", "records": in_the_way},
             )
         if Role.ADMIN in _roles_in_database(person) and person.is_active:
@@ -158,7 +154,9 @@ def remove(person: User, *, by: User) -> None:
 
 
 def traces_of(person: User) -> list[str]:
-    """The kinds of records that refer to the person, whatever package they are of; notices do not count."""
+    """The kinds of records that refer to the person, whatever package they are of; notices do not
+    count.
+    """
     kinds = []
     for relation in User._meta.related_objects:
         model = relation.related_model
@@ -189,9 +187,7 @@ def _roles_in_database(person: User) -> frozenset[Role]:
 
 def _require_another_admin(person: User) -> None:
     others = User.objects.active().exclude(pk=person.pk)
-    if not others.filter(
-        models.Q(is_superuser=True) | models.Q(groups__name=Role.ADMIN.value)
-    ).exists():
+    if not others.filter(models.Q(is_superuser=True) | models.Q(groups__name=Role.ADMIN.value)).exists():
         raise InvalidInput(
             _("This is the last active Admin: somebody else has to become one first."),
             details={"failed": "last_admin"},

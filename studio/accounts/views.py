@@ -42,7 +42,7 @@ PAGE_SIZE = 50
 class SignIn(auth_views.LoginView):
     """The door. Throttled by django-axes, which answers through `locked_out`."""
 
-    template_name = "accounts/sign_in.html"
+    template_name = "accounts/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
@@ -65,9 +65,7 @@ class ChangePassword(auth_views.PasswordChangeView):
 
     def form_valid(self, form: Form) -> HttpResponse:
         response = super().form_valid(form)
-        messages.success(
-            self.request, _("Your password was changed. Other devices have to sign in again.")
-        )
+        messages.success(self.request, _("Your password was changed. Other devices have to sign in again."))
         return response
 
 
@@ -96,20 +94,15 @@ def locked_out(
 ) -> HttpResponse:
     """The answer after too many wrong passwords: the form again, with the reason (429)."""
     minutes = max(round(float(settings.AXES_COOLOFF_TIME or 0) * 60), 1)
-    sentence = _("Too many wrong attempts. Wait %(minutes)s minutes and try again.") % {
-        "minutes": minutes
-    }
+    sentence = _("Too many wrong attempts. Wait %(minutes)s minutes and try again.") % {"minutes": minutes}
     if wants_json(request):
         error = InvalidInput(sentence, details={"failed": "locked_out", "minutes": minutes})
         response = answer_error(request, error, status=429)
     else:
         form = SignInForm(request, initial={"username": (credentials or {}).get("username", "")})
-        response = render(
-            request,
-            "accounts/sign_in.html",
-            {"form": form, "locked_out": sentence, "next": request.POST.get("next", "")},
-            status=429,
-        )
+        form.refuse(sentence)
+        facts = {"form": form, "next": request.POST.get("next", "")}
+        response = render(request, "accounts/login.html", facts, status=429)
     response["Retry-After"] = str(minutes * 60)
     return response
 
@@ -162,14 +155,17 @@ def staff_list(request: HttpRequest) -> HttpResponse:
     if found.get("role"):
         rows = rows.in_role(Role(found["role"]))
     for word in found.get("q", "").split():
-        rows = rows.filter(
-            Q(full_name__icontains=word) | Q(email__icontains=word) | Q(phone__icontains=word)
-        )
+        rows = rows.filter(Q(full_name__icontains=word) | Q(email__icontains=word) | Q(phone__icontains=word))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(
         request,
         "accounts/staff_list.html",
-        {"page": page, "people": [_row(person) for person in page], "filter": form},
+        {
+            "page": page,
+            "people": [_row(person) for person in page],
+            "filter": form,
+            "is_filtered": any(found.values()),
+        },
     )
 
 
@@ -228,9 +224,7 @@ def staff_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def staff_invite(request: HttpRequest, pk: int) -> HttpResponse:
     """Send a new link to set a password."""
     person = _person(pk, by=request.user)
-    people.send_link_again(
-        person, by=request.user, now=timezone.now(), base_url=request.build_absolute_uri("/")
-    )
+    people.send_link_again(person, by=request.user, now=timezone.now(), base_url=request.build_absolute_uri("/"))
     messages.success(
         request,
         _("A new link to set a password is on its way to %(email)s.") % {"email": person.email},
@@ -265,7 +259,9 @@ def _done(
     *,
     person: User | None = None,
 ) -> User | HttpResponse:
-    """Do it when the form is valid; else the form again, with what was typed and the error's status."""
+    """Do it when the form is valid; else the form again, with what was typed and the error's
+    status.
+    """
     if not form.is_valid():
         if wants_json(request):
             return answer_error(request, InvalidInput(details={"fields": _errors(form)}))
@@ -279,15 +275,13 @@ def _done(
         return _staff_page(request, form, person, status=error.status)
 
 
-def _staff_page(
-    request: HttpRequest, form: StaffForm, person: User | None, *, status: int = 200
-) -> HttpResponse:
+def _staff_page(request: HttpRequest, form: StaffForm, person: User | None, *, status: int = 200) -> HttpResponse:
+    is_self = person is not None and person.pk == request.user.pk
     facts = {
         "form": form,
         "person": person,
-        "may_delete": person is not None
-        and person.pk != request.user.pk
-        and not people.traces_of(person),
+        "is_self": is_self,
+        "may_delete": person is not None and not is_self and not people.traces_of(person),
     }
     return render(request, "accounts/staff_form.html", facts, status=status)
 
