@@ -1,8 +1,8 @@
 """The only writer of payments.
 
 The callers hold the lock of the session row and have asked for permission; the functions here know money and nothing
-else. What they promise stands in the database as well: one live deposit per session, positive amounts, no payments above
-the total, no refunds above what was paid (migration ``payments.0001``).
+else. What they promise stands in the database as well: one live deposit per session, positive amounts, no payments
+above the total, no refunds above what was paid (migration ``payments.0001``).
 """
 
 from collections.abc import Iterator
@@ -48,8 +48,8 @@ def account(session: Billed) -> money.Account:
 def validate_payments(session_id: int) -> dict[str, Decimal]:
     """The figures of business rules 5.3 for one session, in the studio's currency.
 
-    Keys: ``total_paid``, ``total_refunded``, ``net_paid``, ``remaining_balance`` (below zero when more was paid than the
-    total now is), ``refund_owed`` (D19, D32). Raises ``NotFound`` for an unknown session.
+    Keys: ``total_paid``, ``total_refunded``, ``net_paid``, ``remaining_balance`` (below zero when more was paid than
+    the total now is), ``refund_owed`` (D19, D32). Raises ``NotFound`` for an unknown session.
     """
     model = Payment._meta.get_field("session").related_model
     session = model._base_manager.filter(pk=session_id).first()
@@ -78,10 +78,11 @@ def register_deposit(
 ) -> list[Payment]:
     """Record money meant as the deposit; what exceeds the deposit becomes a balance payment (10.1 A, D20).
 
-    Returns the pending payments that were written, one or two, with one document number. After a reopening the deposit that
-    was paid before counts, and only what is missing is asked for (D13): the new money is then a balance payment.
-    Raises ``PaymentExceedsTotal`` with nothing recorded, ``ImmutableSession`` before a deposit was asked for,
-    ``InvalidInput`` for a bad amount or method, and when the whole deposit is in the books already (a second click).
+    Returns the pending payments that were written, one or two, with one document number. After a reopening the
+    deposit that was paid before counts, and only what is missing is asked for (D13): the new money is then a balance
+    payment. Raises ``PaymentExceedsTotal`` with nothing recorded, ``ImmutableSession`` before a deposit was asked
+    for, ``InvalidInput`` for a bad amount or method, and when the whole deposit is in the books already (a second
+    click).
     """
     if session.deposit_amount is None:
         raise ImmutableSession(

@@ -1,4 +1,5 @@
-"""The ledger's rows. Written by ``payments.ledger`` alone; added, verified and voided, never edited or deleted (D21)."""
+"""The ledger's rows. Written by ``payments.ledger`` alone; added, verified and voided, never edited or deleted
+(D21)."""
 
 from decimal import Decimal
 

@@ -43,10 +43,10 @@ def calculate_refund(
 ) -> tuple[Decimal, str]:
     """The refund in the studio's currency and the reason, in the words of business rules 4.2.
 
-    ``total_paid`` is what was verified, less what was paid back before (D18). ``changes_deadline`` and ``now`` are aware;
-    the deadline itself is still within it. A session that was Confirmed before it was reopened is passed as
-    ``"Confirmed"`` with the deadline it had (D14). ``system`` counts as the client: the studio did not fail.
-    Raises ``ValueError`` for an unknown initiator or status.
+    ``total_paid`` is what was verified, less what was paid back before (D18). ``changes_deadline`` and ``now`` are
+    aware; the deadline itself is still within it. A session that was Confirmed before it was reopened is passed as
+    ``"Confirmed"`` with the deadline it had (D14). ``system`` counts as the client: the studio did not fail. Raises
+    ``ValueError`` for an unknown initiator or status.
     """
     if initiator not in INITIATORS:
         raise ValueError(f"unknown initiator {initiator!r}")

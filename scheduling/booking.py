@@ -1,8 +1,9 @@
 """The only writer of reservations: reserve, move, release.
 
-Every function runs inside the caller's transaction, who has locked the session row and asked for permission. Then people
-are locked by id, then rooms by id, always in this order: the loser of a race waits, looks, and gets a sentence instead of
-a deadlock. Should a lock ever be forgotten, the exclusion constraint still refuses, and is translated here to the same error.
+Every function runs inside the caller's transaction, who has locked the session row and asked for permission. Then
+people are locked by id, then rooms by id, always in this order: the loser of a race waits, looks, and gets a sentence
+instead of a deadlock. Should a lock ever be forgotten, the exclusion constraint still refuses, and is translated here
+to the same error.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,8 +42,8 @@ def lock_rooms(ids: Iterable[int]) -> dict[int, Room]:
 def reserve_room(*, session_id: int, room_id: int, span: Span, by: "User | None", now: datetime) -> RoomReservation:
     """Give the session this room for its span, instead of the one it had (business rules 3.1).
 
-    ``span`` is the session's own; the turnaround is added here. Raises ``RoomNotAvailable`` when another session has the
-    room, or the room is not in use; ``InvalidInput`` for an unknown room.
+    ``span`` is the session's own; the turnaround is added here. Raises ``RoomNotAvailable`` when another session has
+    the room, or the room is not in use; ``InvalidInput`` for an unknown room.
     """
     room = lock_rooms([room_id]).get(room_id)
     if room is None:
@@ -78,8 +79,8 @@ def reserve_staff(
 ) -> StaffReservation:
     """Put a photographer on a session for a coverage, travel included (business rules 3.2, 10.2).
 
-    Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown, gone,
-    no photographer, or on the session already.
+    Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown,
+    gone, no photographer, or on the session already.
     """
     person = _photographer(lock_people([staff_id]), staff_id)
     return _put_on(session_id, person, coverage, lead, by, now, notes)

@@ -1,6 +1,7 @@
 """Spans of time: half open, aware, pure (D1, D2; business rules 3).
 
-A span is ``[start, end)``: touching is no conflict. Local dates and times are turned into instants here and nowhere else.
+A span is ``[start, end)``: touching is no conflict. Local dates and times are turned into instants here and nowhere
+else.
 """
 
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def moved_with(coverage: Span, old: Span, new: Span) -> Span:
     before = old.start.astimezone(UTC) - coverage.start.astimezone(UTC)
     after = coverage.end.astimezone(UTC) - old.end.astimezone(UTC)
     start, end = _plus(new.start, -before), _plus(new.end, after)
-    # Somebody who covered a part of a long session may be left with nothing of a shorter one: then they cover all of it.
+    # Somebody who covered a part of a long session may be left with nothing of a shorter one: then they cover all of
+    # it.
     return Span(start, end) if start < end else new
 
 

@@ -1,6 +1,7 @@
 """What a transition does besides changing the state, by the names in the table.
 
-Effects set fields and write rows; tells queue mail and notices and come last. Each takes the locked session and the act.
+Effects set fields and write rows; tells queue mail and notices and come last. Each takes the locked session and the
+act.
 """
 
 from collections.abc import Callable, Iterable

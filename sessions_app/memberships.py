@@ -14,7 +14,8 @@ GRANTED = (Perm.SESSION_VIEW_OWN, Perm.SESSION_MARK_ATTENDED, Perm.SESSION_MARK_
 
 
 def grants_due(session: "Session", user: "User") -> frozenset[Perm]:
-    """The object permissions that this person ought to hold: reckoned anew from what is written, for each of their parts."""
+    """The object permissions that this person ought to hold: reckoned anew from what is written, for each of their
+    parts."""
     due: set[Perm] = set()
     on_it = session.assignments.filter(staff=user).exclude(assignment_status=AssignmentStatus.REASSIGNED)
     if on_it.exists():

@@ -1,7 +1,7 @@
 """The photography machine: states, transitions, guards (business rules 1; D7 to D15). Pure.
 
-``PHOTOGRAPHY`` is the one place that knows which transition exists, who may do it, what has to be true and what it causes.
-The writer (``Session.move``), the buttons, ``docs/states.md`` and the matrix tests all read it.
+``PHOTOGRAPHY`` is the one place that knows which transition exists, who may do it, what has to be true and what it
+causes. The writer (``Session.move``), the buttons, ``docs/states.md`` and the matrix tests all read it.
 """
 
 from collections.abc import Callable, Iterable
@@ -362,7 +362,8 @@ def edit_blocker(status: str, changes_deadline: datetime | None, now: datetime) 
 
 
 def people_blocker(status: str) -> Blocker | None:
-    """Whether photographers and rooms may still change (business rules 10.4): before Completed, and not when canceled."""
+    """Whether photographers and rooms may still change (business rules 10.4): before Completed, and not when
+    canceled."""
     if status in FINAL:
         return Blocker("IMMUTABLE_SESSION", "state_is_fixed", {"status": status})
     return None

@@ -1,7 +1,8 @@
 """The one way in which a page acts: bind a form, call one action, say what happened, redirect.
 
 A form that breaks a rule comes back with what was typed, the sentence beside its field and the code's status; for a
-machine (JSON) the same error is ``{"code", "message", "details"}``, and a success ``{"ok": true, "message", "url", ...}``.
+machine (JSON) the same error is ``{"code", "message", "details"}``, and a success ``{"ok": true, "message", "url",
+...}``.
 """
 
 from __future__ import annotations

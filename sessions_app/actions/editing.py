@@ -32,8 +32,8 @@ def observe(session: Session, *, observations: str, by: "User", now: datetime) -
 def move_delivery(session: Session, *, editing_days: int, note: str, by: "User", now: datetime) -> Session:
     """Another number of editing days, counted from the session's date; the client is told the new date.
 
-    The note goes to the editor's observations with the day. Raises ``InvalidInput`` for no note, no change, a number below
-    one or beyond a year; ``ImmutableSession`` outside of In Editing.
+    The note goes to the editor's observations with the day. Raises ``InvalidInput`` for no note, no change, a number
+    below one or beyond a year; ``ImmutableSession`` outside of In Editing.
     """
     with audit.act():
         session = _in_hand(session, by=by, states=(workflow.IN_EDITING,))

@@ -1,4 +1,5 @@
-"""Money in and out of a session: who may, in which state; the ledger writes (business rules 5; D13, D19 to D21, D32)."""
+"""Money in and out of a session: who may, in which state; the ledger writes (business rules 5; D13, D19 to D21,
+D32)."""
 
 from datetime import date, datetime
 from decimal import Decimal

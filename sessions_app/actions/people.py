@@ -94,7 +94,8 @@ def reassign(
     now: datetime,
     coverage: Span | None = None,
 ) -> StaffReservation:
-    """Another photographer instead of this one (business rules 10.4): both are told, and only the new one still sees it.
+    """Another photographer instead of this one (business rules 10.4): both are told, and only the new one still sees
+    it.
 
     ``coverage`` is the old one's unless given. Raises ``PhotographerNotAvailable``, ``InvalidInput``.
     """

@@ -31,8 +31,8 @@ def add_package(
 ) -> list[SessionDetail]:
     """Sell a package: one line for each of its items, at today's prices (business rules 6.1).
 
-    ``take_discount`` adds what the package price saves to the discount (D22). Raises ``InvalidInput`` for a package that is
-    inactive, empty or made for another type of session; ``ImmutableSession`` by state.
+    ``take_discount`` adds what the package price saves to the discount (D22). Raises ``InvalidInput`` for a package
+    that is inactive, empty or made for another type of session; ``ImmutableSession`` by state.
     """
     with audit.act():
         session = _open(session, by=by, now=now, what="add_package")

@@ -61,9 +61,9 @@ def open_request(
 ) -> Session:
     """Write a client's request down; a room and photographers that it names are held from now on (D33).
 
-    Raises ``AccessDenied``; ``InvalidSessionDate`` for the past (an Admin may enter it, audited, D16); ``RoomNotAvailable``
-    and ``PhotographerNotAvailable`` with nothing written; ``InvalidInput`` for a client that is not active, an external
-    session without a place.
+    Raises ``AccessDenied``; ``InvalidSessionDate`` for the past (an Admin may enter it, audited, D16);
+    ``RoomNotAvailable`` and ``PhotographerNotAvailable`` with nothing written; ``InvalidInput`` for a client that is
+    not active, an external session without a place.
     """
     from sessions_app.actions import people
 
@@ -115,7 +115,8 @@ def edit(
 ) -> Session:
     """Change what, when and where. Everything that the session holds moves with it, or nothing changes.
 
-    Raises ``ImmutableSession``, ``InvalidSessionDate``, ``RoomNotAvailable``, ``PhotographerNotAvailable``, ``InvalidInput``.
+    Raises ``ImmutableSession``, ``InvalidSessionDate``, ``RoomNotAvailable``, ``PhotographerNotAvailable``,
+    ``InvalidInput``.
     """
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.SESSION_EDIT_PRE_ASSIGNED)

@@ -310,10 +310,10 @@ class Session(models.Model):
     def move(self, name: str, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
         """Carry out one transition of the table, whole or not at all (business rules 1).
 
-        ``by=None`` is the system; ``now`` is aware. The row is locked, permission is asked before the table, the table before
-        the guards. Raises ``SessionNotFound`` for a session out of the person's reach, ``AccessDenied``,
-        ``InvalidStateTransition``, and the codes of the guards; then nothing is written. This instance carries the new
-        values afterwards.
+        ``by=None`` is the system; ``now`` is aware. The row is locked, permission is asked before the table, the
+        table before the guards. Raises ``SessionNotFound`` for a session out of the person's reach, ``AccessDenied``,
+        ``InvalidStateTransition``, and the codes of the guards; then nothing is written. This instance carries the
+        new values afterwards.
         """
         now = now or timezone.now()
         transition = workflow.PHOTOGRAPHY[name]
