@@ -20,16 +20,23 @@ STATES_OF = {
 }
 
 
-def queue(kind: str, session: "Session", *, occasion: object, **facts: Any) -> None:
-    """Write the e-mail into the outbox, in the transaction of the act. ``occasion`` makes it the one for this act."""
+def queue(kind: str, session: "Session", *, occasion: object, **facts: Any) -> bool:
+    """Write the e-mail into the outbox, in the transaction of the act; false when it was written before.
+
+    ``occasion`` makes it the one e-mail for this act: the history row, or the deadline that it is about.
+    """
+    key = f"{kind}:{session.pk}:{occasion}"
+    if outbox.is_queued(key):
+        return False
     outbox.queue(
         kind,
         to=session.client.email,
         language=session.client.language or STUDIO.language,
         context=facts_of(session) | facts,
-        key=f"{kind}:{session.pk}:{occasion}",
+        key=key,
         about=session,
     )
+    return True
 
 
 def drop(session: "Session") -> None:

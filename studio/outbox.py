@@ -103,6 +103,11 @@ def queue(
     return OutgoingEmail.objects.get(key=key)
 
 
+def is_queued(key: str) -> bool:
+    """Whether an e-mail with this key was ever written."""
+    return OutgoingEmail.objects.filter(key=key).exists()
+
+
 def drop(about: Model, kinds: Iterable[str] | None = None) -> int:
     """Have no e-mail sent any more about `about` that was not sent yet; returns how many."""
     rows = OutgoingEmail.objects.filter(about_type=about._meta.label_lower, about_id=about.pk, status=Status.WAITING)

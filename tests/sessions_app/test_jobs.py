@@ -1,0 +1,141 @@
+"""The nightly and morning jobs (business rules 9; D5, D6, D14)."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from sessions_app import jobs, workflow
+from sessions_app.actions import pay
+from studio.models import Notice, OutgoingEmail
+from tests.factories.domain import Studio, at
+
+pytestmark = pytest.mark.django_db
+
+
+def reminders() -> int:
+    return OutgoingEmail.objects.filter(kind="payment_reminder_email").count()
+
+
+def test_unpaid_sessions_are_canceled_after_the_deadline_and_not_a_second_before():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    assert jobs.auto_cancel_unpaid(session.payment_deadline)["done"] == 0
+    report = jobs.auto_cancel_unpaid(session.payment_deadline + timedelta(seconds=1))
+    session.refresh_from_db()
+    assert (report["done"], session.status) == (1, workflow.CANCELED)
+    assert session.cancellation_reason == "Payment deadline expired - no deposit received"
+    assert session.canceled_by_initiator == "system"
+    assert session.history.last().changed_by is None
+
+
+def test_canceling_twice_changes_nothing_more():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    late = session.payment_deadline + timedelta(days=3)
+    jobs.auto_cancel_unpaid(late)
+    assert jobs.auto_cancel_unpaid(late)["done"] == 0
+    assert session.history.count() == 4
+    assert OutgoingEmail.objects.filter(kind="cancellation_email").count() == 1
+
+
+def test_a_paid_session_is_left_alone_and_shown_to_the_coordinators_once():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    for payment in pay.register_deposit(
+        session,
+        amount=Decimal("500.00"),
+        method="Cash",
+        document_number="1",
+        payment_date=studio.today,
+        by=studio.coordinator,
+        now=studio.now,
+    ):
+        pay.verify(payment, by=studio.coordinator, now=studio.now)
+    late = session.payment_deadline + timedelta(days=1)
+    for _ in range(2):
+        assert jobs.auto_cancel_unpaid(late)["skipped"] == 1
+    session.refresh_from_db()
+    assert session.status == workflow.PRE_SCHEDULED
+    assert Notice.objects.filter(kind="paid_but_unconfirmed", recipient=studio.coordinator).count() == 1
+
+
+def test_complete_sessions_are_assigned_and_the_others_reported_daily():
+    studio = Studio()
+    complete = studio.walk(workflow.CONFIRMED).equip().session
+    missing = studio.walk(workflow.CONFIRMED, when=studio.when(20, "17:00", "18:00")).session
+    night = complete.changes_deadline + timedelta(seconds=1)
+    report = jobs.auto_assign_confirmed(night)
+    jobs.auto_assign_confirmed(night)
+    jobs.auto_assign_confirmed(night + timedelta(days=1))
+    for session in (complete, missing):
+        session.refresh_from_db()
+    assert (report["done"], report["skipped"], report["failed"]) == (1, 1, 0)
+    assert (complete.status, missing.status) == (workflow.ASSIGNED, workflow.CONFIRMED)
+    assert Notice.objects.filter(kind="resources_missing", recipient=studio.coordinator).count() == 2
+
+
+@pytest.mark.parametrize(("days_before", "expected"), [(2, 0), (1, 1), (0, 1)])
+def test_a_reminder_goes_out_the_day_before_or_on_the_day(days_before: int, expected: int):
+    session = Studio().walk(workflow.PRE_SCHEDULED).session
+    day = session.payment_deadline.astimezone(session.local_start.tzinfo).date()
+    jobs.send_payment_reminders(at(day - timedelta(days=days_before), "09:00"))
+    assert reminders() == expected
+
+
+def test_a_deadline_is_never_reminded_of_twice_but_a_new_one_is():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    day = session.payment_deadline.astimezone(session.local_start.tzinfo).date()
+    eve = at(day - timedelta(days=1), "09:00")
+    jobs.send_payment_reminders(eve)
+    jobs.send_payment_reminders(eve)
+    jobs.send_payment_reminders(at(day, "09:00"))
+    assert reminders() == 1
+    session.reopen(by=studio.coordinator, now=eve)
+    session.preschedule(by=studio.coordinator, now=eve)
+    jobs.send_payment_reminders(at(day + timedelta(days=3), "09:00"))
+    assert reminders() == 2
+
+
+def test_one_session_that_fails_does_not_stop_the_others():
+    studio = Studio()
+    first, second = (studio.walk(workflow.PRE_SCHEDULED, when=studio.when(20 + n)).session for n in range(2))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF NEW.id = {first.pk} THEN RAISE EXCEPTION 'stumbled'; END IF; RETURN NEW; END $$;"
+            "CREATE TRIGGER stumble BEFORE UPDATE ON sessions_app_session"
+            " FOR EACH ROW EXECUTE FUNCTION stumble()"
+        )
+    report = jobs.auto_cancel_unpaid(first.payment_deadline + timedelta(days=1))
+    second.refresh_from_db()
+    assert (report["done"], report["failed"], second.status) == (1, 1, workflow.CANCELED)
+    assert first.code in report["report"]["errors"]
+
+
+def test_the_nightly_check_finds_nothing_in_sound_books():
+    studio = Studio()
+    for days, state in enumerate(workflow.PATH):
+        studio.walk(state, when=studio.when(20 + days))
+    assert jobs.validate_integrity(studio.now)["report"] == {}
+
+
+def test_the_nightly_check_finds_a_total_that_differs_and_alerts_the_admins():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    session.lines.first().delete()
+    report = jobs.validate_integrity(studio.now)
+    assert report["report"] == {"totals_differ_from_lines": [session.code]}
+    assert Notice.objects.filter(kind="integrity_issue", recipient=studio.admin).exists()
+
+
+def test_the_nightly_check_finds_a_reservation_that_left_its_session():
+    studio = Studio()
+    session = studio.walk(workflow.CONFIRMED).equip().session
+    session.starts_at += timedelta(days=1)
+    session.ends_at += timedelta(days=1)
+    session.save()
+    report = jobs.validate_integrity(studio.now)["report"]
+    assert report == {"rooms_differ_from_sessions": [session.code], "people_differ_from_sessions": [session.code]}
