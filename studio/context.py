@@ -127,7 +127,8 @@ class Shell:
 
     @property
     def notices_url(self) -> str:
-        return navigation.address("notice-list")
+        """Empty for a person without a role, who may not read them yet."""
+        return navigation.address("notice-list") if roles_of(self.user) else ""
 
     @property
     def home_url(self) -> str:

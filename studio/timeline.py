@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 LEFT = 76
+RIGHT = 34
 LANE = 35
 TOP = 22
 WIDTH = 830
@@ -21,8 +22,8 @@ LETTER = 6
 
 @dataclass(frozen=True)
 class Taken:
-    """A stretch of time of one lane, half open. `css` is the class of a state ("s-confirmed"), with "held" for time that is
-    only kept, or "off" for time off and closures."""
+    """A stretch of time of one lane, half open. `css` is the class of a state ("s-confirmed"), with "held" for time
+    that is only kept, or "off" for time off and closures."""
 
     starts: datetime
     ends: datetime
@@ -113,7 +114,7 @@ def draw(
     working = [each for _lane, taken in shown for each in taken if "off" not in each.css.split()]
     first = min([first_hour, *(int(hour_of(each.starts)) for each in working)])
     last = max([last_hour, *(-int(-hour_of(each.ends) // 1) for each in working)])
-    scale = (WIDTH - LEFT - 16) / (last - first)
+    scale = (WIDTH - LEFT - RIGHT) / (last - first)
 
     # Whole units, because templates write fractions in the reader's language: "76,5" is not a coordinate.
     def x_of(hour: float) -> int:

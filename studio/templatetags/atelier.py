@@ -95,10 +95,8 @@ def _decimal(amount: Any) -> Decimal | None:
 @register.filter
 def clock(value: Any) -> str:
     """The time of day in the studio's zone: "14:00"."""
-    moment_ = _local(value)
-    if isinstance(moment_, datetime | time):
-        return f"{moment_:%H:%M}"
-    return ""
+    local = _local(value)
+    return f"{local:%H:%M}" if isinstance(local, datetime | time) else ""
 
 
 @register.filter
@@ -143,9 +141,7 @@ def duration(value: Any) -> str:
     if value is None or value == "":
         return ""
     try:
-        minutes = round(
-            value.total_seconds() / 60 if isinstance(value, timedelta) else float(value)
-        )
+        minutes = round(value.total_seconds() / 60 if isinstance(value, timedelta) else float(value))
     except (TypeError, ValueError, OverflowError):
         return ""
     hours, rest = divmod(abs(minutes), 60)
@@ -319,11 +315,8 @@ def map_link(place: Any, label: Any = "") -> SafeString:
     text = str(place or "").strip()
     if not text:
         return mark_safe("")
-    return format_html(
-        '<a href="https://www.google.com/maps/search/?api=1&amp;query={}" target="_blank" rel="noopener noreferrer">{}</a>',
-        quote(text, safe=""),
-        label or text,
-    )
+    address = f"https://www.google.com/maps/search/?api=1&query={quote(text, safe='')}"
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', address, label or text)
 
 
 # --- Blocks -------------------------------------------------------------------------------
@@ -343,7 +336,7 @@ def sheet(
     kind: str = "",
     id: str = "",
 ) -> SafeString:
-    """A sheet of paper with a heading: `{% sheet title=_("Today") %} ... {% endsheet %}`. See `components/sheet.html`."""
+    """A sheet with a heading: `{% sheet title=_("Today") %} ... {% endsheet %}`; see `components/sheet.html`."""
     return get_template("components/sheet.html").render(
         {
             "content": content,
@@ -364,8 +357,8 @@ def sheet(
 def field(context: Context, bound: BoundField, kind: str = "", css: str = "") -> SafeString:
     """One form field by crispy: `{% field form.amount "money" %}` puts the currency in front.
 
-    `kind` may also be any short text to stand behind the input, such as "min" or "%". `css` goes on the wrapper (for the
-    grid of `.fields`: half, third, quarter, two-thirds, keep).
+    `kind` may also be any short text to stand behind the input, such as "min" or "%". `css` goes on the
+    wrapper (for the grid of `.fields`: half, third, quarter, two-thirds, keep).
     """
     is_money = kind == "money"
     values = {
