@@ -11,15 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from studio import audit
-from studio.answers import answer_error, wants_json
+from studio.answers import answer_error, wants_fragment, wants_json
 from studio.conf import LANGUAGES, STUDIO
 from studio.errors import AccessDenied, Denial, InvalidInput, StudioError
 from studio.roles import roles_of
@@ -88,7 +89,7 @@ class LanguageMiddleware:
 
 
 class RoleGateMiddleware:
-    """A person without a role may do nothing but sign in and see an explanation (permissions).
+    """Nobody comes in without signing in; a person without a role sees nothing but an explanation (permissions).
 
     Views that stay open to everybody are named by their url.
     """
@@ -115,11 +116,13 @@ class RoleGateMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if match is None or match.view_name in self.OPEN or not request.user.is_authenticated:
+        if match is None or match.view_name in self.OPEN or match.view_name == "admin:login":
             return None
+        if not request.user.is_authenticated:
+            return _sign_in_first(request)
         if roles_of(request.user):
             return None
-        from studio.accounts.views import no_role
+        from studio.accounts.views import explain_no_role
 
         denial = AccessDenied(
             _("You have no role in the studio yet. Ask an Admin to give you one."),
@@ -129,7 +132,20 @@ class RoleGateMiddleware:
         audit.record_denial(denial, path=request.path[:200])
         if wants_json(request):
             return answer_error(request, denial)
-        return no_role(request, status=403)
+        return explain_no_role(request, status=403)
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    """Every page wants a person: to the door and back for people, 401 for machines."""
+    if wants_json(request):
+        answer = {"code": "SIGN_IN_REQUIRED", "message": _("Sign in first."), "details": {}}
+        return JsonResponse(answer, status=401)
+    # An act is not repeated by signing in: only a page is come back to.
+    response = redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+    if wants_fragment(request):
+        # A redirect would put the door into a part of the page.
+        return HttpResponse(status=401, headers={"HX-Redirect": response.url})
+    return response
 
 
 class StudioErrorMiddleware:
