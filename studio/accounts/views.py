@@ -131,8 +131,13 @@ def set_language(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def no_role(request: HttpRequest, status: int = 200) -> HttpResponse:
+def no_role(request: HttpRequest) -> HttpResponse:
     """What a person without a role sees, instead of everything else."""
+    return explain_no_role(request)
+
+
+def explain_no_role(request: HttpRequest, status: int = 200) -> HttpResponse:
+    """The explanation, in place of the page that was asked for."""
     admins = User.objects.active().in_role(Role.ADMIN).order_by("full_name")[:5]
     return render(request, "accounts/no_role.html", {"admins": admins}, status=status)
 
