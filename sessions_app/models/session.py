@@ -342,15 +342,24 @@ class Session(models.Model):
         self._take_over(session)
         return self
 
-    def may(self, name: str, by: "User | None") -> bool:
-        """Whether this person may ever do it, whatever the state: what decides if a button is there at all."""
+    def may(self, name: str, by: "User | None", *, within_reach: bool = False) -> bool:
+        """Whether this person may ever do it, whatever the state: what decides if a button is there at all.
+
+        ``within_reach`` spares the question whether they see the session to a page that has found it among those.
+        """
         try:
-            self._require_may_move(workflow.PHOTOGRAPHY[name], by)
+            self._require_may_move(workflow.PHOTOGRAPHY[name], by, within_reach=within_reach)
         except errors.StudioError:
             return False
         return True
 
-    def _require_may_move(self, transition: workflow.Transition, by: "User | None") -> bool:
+    def require_may(self, name: str, by: "User | None") -> None:
+        """Raise what ``move`` would raise for somebody who may never do it, for the page before the act."""
+        self._require_may_move(workflow.PHOTOGRAPHY[name], by)
+
+    def _require_may_move(
+        self, transition: workflow.Transition, by: "User | None", *, within_reach: bool = False
+    ) -> bool:
         """Raise unless ``by`` may do this row; true when only an Admin's override lets them (D15)."""
         if by is None:
             if not transition.system:
@@ -359,7 +368,7 @@ class Session(models.Model):
         if is_admin(by):
             return Role.ADMIN not in transition.roles
         reach = Session.objects.known_to(by) if transition.from_queue else Session.objects.visible_to(by)
-        if not reach.filter(pk=self.pk).exists():
+        if not within_reach and not reach.filter(pk=self.pk).exists():
             raise errors.SessionNotFound(user=by, perm=transition.permission, obj=self)
         permitted = transition.permission is None or allows(
             by, transition.permission, None if transition.from_queue else self
