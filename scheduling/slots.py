@@ -4,6 +4,7 @@ A span is ``[start, end)``: touching is no conflict. Local dates and times are t
 else.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -63,6 +64,37 @@ def moved_with(coverage: Span, old: Span, new: Span) -> Span:
     # Somebody who covered a part of a long session may be left with nothing of a shorter one: then they cover all of
     # it.
     return Span(start, end) if start < end else new
+
+
+def covering(
+    session: Span,
+    arrives: time | None = None,
+    leaves: time | None = None,
+    before: timedelta = timedelta(),
+    after: timedelta = timedelta(),
+    zone: ZoneInfo | None = None,
+) -> Span:
+    """The coverage of somebody who is at ``session`` from one local time to another, with travel around it.
+
+    Without a time they come at its start and stay to its end. A time belongs to the local day on which it lies within the
+    session, or else nearest to it (D2). Raises ``ValueError`` when they would leave before they arrive, and for a local
+    time that does not exist.
+    """
+    zone = zone or STUDIO.zone
+    start = session.start if arrives is None else _nearest(session.start, arrives, session, zone)
+    end = session.end if leaves is None else _nearest(session.end, leaves, session, zone)
+    return Span(start, end).widened(before, after)
+
+
+def _nearest(edge: datetime, at: time, session: Span, zone: ZoneInfo) -> datetime:
+    day = edge.astimezone(zone).date()
+    candidates = []
+    for shift in (-1, 0, 1):
+        with suppress(ValueError, OverflowError):
+            candidates.append(instant(day + timedelta(days=shift), at, zone))
+    if not candidates:
+        raise ValueError(f"{at} does not exist around {day} in {zone.key}")
+    return min(candidates, key=lambda one: (not session.start <= one <= session.end, abs(one - edge)))
 
 
 def _plus(moment: datetime, delta: timedelta) -> datetime:

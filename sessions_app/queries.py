@@ -101,18 +101,22 @@ class SessionQuerySet(QuerySet):
             )
         )
 
-    def search(self, text: str) -> "SessionQuerySet":
-        """By code, by what it is, or by the client's name, e-mail and phone."""
+    def search(self, text: str, *, whole_book: bool = True) -> "SessionQuerySet":
+        """By code, by what it is, or by the client's name, e-mail and phone.
+
+        Without ``whole_book`` only by what everybody on a session may see of its client: a hit on the second
+        phone would tell it (permissions, object level).
+        """
         text = text.strip()
         if not text:
             return self
+        what = Q(code__iexact=text) | Q(code__iendswith="-" + text) | Q(event_description__icontains=text)
+        if not whole_book:
+            query = word_prefixes(text)
+            shown = word_vector("client__full_name", "client__email", "client__primary_phone")
+            return self.annotate(shown_words=shown).filter(what | Q(shown_words=query)) if query else self.filter(what)
         clients = self.model._meta.get_field("client").related_model.objects.search(text)
-        return self.filter(
-            Q(code__iexact=text)
-            | Q(code__iendswith="-" + text)
-            | Q(event_description__icontains=text)
-            | Q(client__in=clients.values("pk"))
-        )
+        return self.filter(what | Q(client__in=clients.values("pk")))
 
     def photographed_by(self, user: Any) -> "SessionQuerySet":
         mine = StaffReservation.objects.filter(session=OuterRef("pk"), staff=user)

@@ -31,6 +31,8 @@ def answer_error(request: HttpRequest, error: StudioError, status: int | None = 
         response = render(request, "errors/fragment.html", _facts(error, status), status=status)
         response["HX-Retarget"] = "#messages"
         response["HX-Reswap"] = "innerHTML"
+        # What the page would have taken out of a whole answer (hx-select) is not in this one.
+        response["HX-Reselect"] = ".say"
     else:
         response = render(request, "errors/studio_error.html", _facts(error, status), status=status)
     patch_vary_headers(response, ["Accept", "HX-Request"])

@@ -12,6 +12,7 @@ from catalog.models import Item, Package
 from payments import money
 from sessions_app import workflow
 from sessions_app.actions.reach import locked_for, require_editable, touch
+from sessions_app.clients import record_of
 from sessions_app.deadlines import estimated_delivery_date
 from sessions_app.models import ReferenceType, Session, SessionDetail
 from studio import audit
@@ -102,14 +103,18 @@ def remove_line(session: Session, *, line_id: int, by: "User", now: datetime) ->
         _reprice(session, by=by, now=now)
 
 
-def remove_package(session: Session, *, package_id: int, by: "User", now: datetime) -> None:
-    """Take every line of a package out again."""
+def remove_package(
+    session: Session, *, package_id: int, by: "User", now: datetime, drop_discount: bool = False
+) -> None:
+    """Take every line of a package out again; with ``drop_discount`` the session's discount goes too."""
     with audit.act():
         session = _open(session, by=by, now=now, what="remove_package")
         lines = session.lines.filter(reference_type=ReferenceType.PACKAGE, reference_id=package_id)
         if not lines.exists():
             raise InvalidInput(_("This package is not in the session."), field="package")
         lines.delete()
+        if drop_discount:
+            session.discount, session.discount_reason = money.ZERO, ""
         _reprice(session, by=by, now=now)
 
 
@@ -140,6 +145,7 @@ def set_price(
             raise InvalidInput(_("Say why there is a discount."), field="discount_reason")
         if not 0 <= deposit_percentage <= 100:
             raise InvalidInput(_("A percentage lies from 0 to 100."), field="deposit_percentage")
+        _refuse_silent_trust(session, deposit_percentage, deposit_note.strip())
         session.transportation_cost = transportation_cost
         session.discount = discount
         session.discount_reason = discount_reason.strip() if discount else ""
@@ -219,6 +225,20 @@ def _line(session: Session, line_id: int) -> SessionDetail:
     if line is None:
         raise InvalidInput(_("This line is not in the session any more."), details={"line": line_id})
     return line
+
+
+def _refuse_silent_trust(session: Session, percentage: int, note: str) -> None:
+    """Asking a high-risk client for less than the whole needs a note that says why (D24); what was so already may stay."""
+    if percentage == 100 or note or (percentage, note) == (session.deposit_percentage, session.deposit_note):
+        return
+    record = record_of(session.client)
+    if record.is_high_risk:
+        raise InvalidInput(
+            _("%(client)s canceled %(canceled)d of %(all)d sessions: say why less than 100%% is asked for.")
+            % {"client": session.client.full_name, "canceled": record.cancellations, "all": record.sessions},
+            field="deposit_note",
+            details={"failed": ["note_missing"], "cancellations": record.cancellations, "sessions": record.sessions},
+        )
 
 
 def _refuse_quantity(quantity: int, field: str) -> None:

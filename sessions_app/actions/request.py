@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from scheduling import booking
 from scheduling.models import StaffReservation
 from scheduling.slots import Span, local_span, moved_with
 from sessions_app import deadlines, notices, sentences, workflow
+from sessions_app.actions import book
 from sessions_app.actions.reach import locked_for, require_editable, touch
 from sessions_app.clients import is_high_risk
 from sessions_app.effects import people_on
@@ -100,6 +102,36 @@ def open_request(
             people.give_room(session, room_id=room_id, by=by, now=now)
             session.refresh_from_db()
     return session
+
+
+def open_for_new_client(client: Client, *, by: "User", now: datetime, **request: Any) -> Session:
+    """Write a new client and their request down in one act: a request that is refused leaves no client behind.
+
+    ``client`` is not saved yet; ``request`` is what ``open_request`` takes. Raises as it does, and ``InvalidInput``
+    for an e-mail that another client has, naming them.
+    """
+    with audit.act():
+        require(by, Perm.SESSION_CREATE)
+        client.clean()
+        known = Client.objects.filter(email__iexact=client.email).first()
+        if known is not None:
+            raise _email_known(known)
+        try:
+            with transaction.atomic():
+                book.add_client(client, by=by)
+        except IntegrityError as error:
+            if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) != "client_email_unique":
+                raise
+            raise _email_known(Client.objects.get(email__iexact=client.email)) from error
+        return open_request(client=client, by=by, now=now, **request)
+
+
+def _email_known(client: Client) -> InvalidInput:
+    if client.deleted_at is not None:
+        text = _("%(client)s has this e-mail and was deleted from the client book.")
+    else:
+        text = _("%(client)s has this e-mail already: choose them as the client.")
+    return InvalidInput(text % {"client": client.full_name}, field="email", details={"client": client.pk})
 
 
 def edit(
