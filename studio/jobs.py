@@ -109,9 +109,7 @@ def latest_due(job: Job, now: datetime) -> tuple[date, datetime]:
     return yesterday, _instant(yesterday, job.at)
 
 
-def run_job(
-    job_run_id: int, jobs: tuple[Job, ...] = JOBS, now: datetime | None = None
-) -> dict[str, Any]:
+def run_job(job_run_id: int, jobs: tuple[Job, ...] = JOBS, now: datetime | None = None) -> dict[str, Any]:
     """Do the work of one JobRun and write down what came of it. The worker's entry point.
 
     An error is kept in the row and in the log, and the run tried again later; it never stops the

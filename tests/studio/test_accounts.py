@@ -343,9 +343,7 @@ def test_actions_refuse_whoever_is_no_admin(admin):
     with pytest.raises(AccessDenied):
         _invite(coordinator)
     with pytest.raises(AccessDenied):
-        people.change(
-            person, by=coordinator, email=person.email, full_name="X", roles=[Role.ADMIN], is_active=True
-        )
+        people.change(person, by=coordinator, email=person.email, full_name="X", roles=[Role.ADMIN], is_active=True)
     with pytest.raises(AccessDenied):
         people.remove(person, by=coordinator)
     with pytest.raises(AccessDenied):
@@ -416,9 +414,7 @@ def test_role_change_is_audited_with_what_changed(office):
 
 def test_edit_without_a_change_of_roles_is_not_audited(office):
     person = make_user(Role.EDITOR)
-    office.post(
-        reverse("staff-edit", kwargs={"pk": person.pk}), {**FORM, "roles": ["Editor"], "is_active": "on"}
-    )
+    office.post(reverse("staff-edit", kwargs={"pk": person.pk}), {**FORM, "roles": ["Editor"], "is_active": "on"})
     assert _events() == []
 
 
@@ -433,9 +429,7 @@ def test_deactivation_and_return_are_audited(office):
 def test_admin_role_opens_the_data_administration(admin):
     person = _invite(admin, roles=[Role.ADMIN])
     assert person.is_staff
-    changed = people.change(
-        person, by=admin, email=person.email, full_name="X", roles=[Role.EDITOR], is_active=True
-    )
+    changed = people.change(person, by=admin, email=person.email, full_name="X", roles=[Role.EDITOR], is_active=True)
     assert not changed.is_staff
 
 
@@ -529,9 +523,7 @@ def test_two_admins_cannot_remove_each_other_at_the_same_moment():
     def demote(person, by):
         try:
             start.wait()
-            people.change(
-                person, by=by, email=person.email, full_name="X", roles=[Role.EDITOR], is_active=True
-            )
+            people.change(person, by=by, email=person.email, full_name="X", roles=[Role.EDITOR], is_active=True)
             outcomes.append("done")
         except (InvalidInput, AccessDenied):
             outcomes.append("refused")

@@ -26,7 +26,11 @@ def office(client):
 
 def _email(**values):
     return OutgoingEmail.objects.create(
-        key=f"k{OutgoingEmail.objects.count()}", kind="confirmation_email", to="a@client.example", language="es", **values
+        key=f"k{OutgoingEmail.objects.count()}",
+        kind="confirmation_email",
+        to="a@client.example",
+        language="es",
+        **values,
     )
 
 

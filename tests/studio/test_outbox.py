@@ -139,7 +139,10 @@ def test_values_of_any_kind_are_kept_exactly():
 @pytest.mark.parametrize(
     ("kind", "facts"),
     [
-        ("confirmation_email", ["Boda <Ana>", "S-0042", "14:00", "1,250.00", "2,500.00", "20 × Printed photo", "Antigua"]),
+        (
+            "confirmation_email",
+            ["Boda <Ana>", "S-0042", "14:00", "1,250.00", "2,500.00", "20 × Printed photo", "Antigua"],
+        ),
         ("material_ready_email", ["Boda <Ana>", "S-0042", "1,250.00", "20 × Printed photo"]),
         ("cancellation_email", ["Boda <Ana>", "625.00", "The client moves away", "50%"]),
         ("payment_reminder_email", ["Boda <Ana>", "1,250.00", "23:59", "25", "Antigua"]),
@@ -257,9 +260,7 @@ def test_claim_of_a_worker_that_died_is_taken_over():
 
 def test_email_whose_workers_keep_dying_is_given_up():
     row = _queue()
-    OutgoingEmail.objects.filter(pk=row.pk).update(
-        status="claimed", claimed_at=NOW, attempts=outbox.MAX_ATTEMPTS
-    )
+    OutgoingEmail.objects.filter(pk=row.pk).update(status="claimed", claimed_at=NOW, attempts=outbox.MAX_ATTEMPTS)
     assert outbox.deliver(NOW + timedelta(minutes=11))["dead"] == 1
     assert _status(row) == "dead"
 
