@@ -161,6 +161,8 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+# The sign-in form's field. Axes would take the model's (e-mail), find nothing there and lock nobody.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_VERBOSE = False
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "studio.accounts.views.locked_out"
