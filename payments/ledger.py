@@ -18,7 +18,7 @@ from payments import money
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
 from studio import audit
 from studio.conf import STUDIO
-from studio.errors import ImmutableSession, InvalidInput, NotFound, PaymentExceedsTotal
+from studio.errors import ImmutableSession, InvalidInput, PaymentExceedsTotal, SessionNotFound
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -49,12 +49,12 @@ def validate_payments(session_id: int) -> dict[str, Decimal]:
     """The figures of business rules 5.3 for one session, in the studio's currency.
 
     Keys: ``total_paid``, ``total_refunded``, ``net_paid``, ``remaining_balance`` (below zero when more was paid than
-    the total now is), ``refund_owed`` (D19, D32). Raises ``NotFound`` for an unknown session.
+    the total now is), ``refund_owed`` (D19, D32). Raises ``SessionNotFound`` for an unknown one.
     """
     model = Payment._meta.get_field("session").related_model
     session = model._base_manager.filter(pk=session_id).first()
     if session is None:
-        raise NotFound(_("There is no such session."))
+        raise SessionNotFound
     state = account(session)
     return {
         "total_paid": state.total_paid,
@@ -130,7 +130,7 @@ def register_balance(
 def verify(payment: Payment, *, by: "User", now: datetime) -> None:
     """The money has been seen to arrive. Raises ``InvalidInput`` when somebody decided already."""
     _decide(payment, PaymentStatus.VERIFIED, by, now)
-    if payment.amount >= STUDIO.audited_payment_amount:
+    if payment.amount > STUDIO.audited_payment_amount:
         audit.record("large_payment", by=by, about=payment, amount=str(payment.amount))
 
 

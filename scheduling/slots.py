@@ -22,16 +22,17 @@ class Span:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("a span is made of aware instants")
-        if self.end <= self.start:
+        if self.duration <= timedelta():
             raise ValueError("a span ends after it starts")
 
     def overlaps(self, other: "Span") -> bool:
-        return self.start < other.end and other.start < self.end
+        # In UTC, as below: in the hour that the clocks repeat, wall clocks say nothing about what comes first.
+        return _utc(self.start) < _utc(other.end) and _utc(other.start) < _utc(self.end)
 
     @property
     def duration(self) -> timedelta:
         # In UTC: the difference of two local times of one zone ignores a DST change between them.
-        return self.end.astimezone(UTC) - self.start.astimezone(UTC)
+        return _utc(self.end) - _utc(self.start)
 
     def widened(self, before: timedelta = timedelta(), after: timedelta = timedelta()) -> "Span":
         """With travel before and after (business rules 3.2), or a room's turnaround."""
@@ -58,12 +59,12 @@ def local_span(day: date, start: time, end: time, zone: ZoneInfo | None = None) 
 
 def moved_with(coverage: Span, old: Span, new: Span) -> Span:
     """The coverage of somebody whose session moves: what they come earlier and leave later stays as it was."""
-    before = old.start.astimezone(UTC) - coverage.start.astimezone(UTC)
-    after = coverage.end.astimezone(UTC) - old.end.astimezone(UTC)
+    before = _utc(old.start) - _utc(coverage.start)
+    after = _utc(coverage.end) - _utc(old.end)
     start, end = _plus(new.start, -before), _plus(new.end, after)
     # Somebody who covered a part of a long session may be left with nothing of a shorter one: then they cover all of
     # it.
-    return Span(start, end) if start < end else new
+    return Span(start, end) if _utc(start) < _utc(end) else new
 
 
 def covering(
@@ -76,9 +77,9 @@ def covering(
 ) -> Span:
     """The coverage of somebody who is at ``session`` from one local time to another, with travel around it.
 
-    Without a time they come at its start and stay to its end. A time belongs to the local day on which it lies within the
-    session, or else nearest to it (D2). Raises ``ValueError`` when they would leave before they arrive, and for a local
-    time that does not exist.
+    Without a time they come at its start and stay to its end. A time belongs to the local day on which it lies within
+    the session, or else nearest to it (D2). Raises ``ValueError`` when they would leave before they arrive, and for a
+    local time that does not exist.
     """
     zone = zone or STUDIO.zone
     start = session.start if arrives is None else _nearest(session.start, arrives, session, zone)
@@ -97,5 +98,9 @@ def _nearest(edge: datetime, at: time, session: Span, zone: ZoneInfo) -> datetim
     return min(candidates, key=lambda one: (not session.start <= one <= session.end, abs(one - edge)))
 
 
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
 def _plus(moment: datetime, delta: timedelta) -> datetime:
-    return (moment.astimezone(UTC) + delta).astimezone(moment.tzinfo)
+    return (_utc(moment) + delta).astimezone(moment.tzinfo)

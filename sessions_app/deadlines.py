@@ -10,8 +10,12 @@ PAST_DATES_ALLOWED = ("Attended", "In Editing", "Ready for Delivery", "Completed
 
 
 def end_of_day(day: date, zone: ZoneInfo | None = None) -> datetime:
-    """23:59:59 of a local date, also on the day of a DST change (D1)."""
-    return datetime.combine(day, LAST_SECOND, tzinfo=zone or STUDIO.zone)
+    """23:59:59 of a local date, also on the day of a DST change (D1).
+
+    Where the clocks go back at midnight the last second of the day comes twice, and the later one ends it; where they
+    go forward over it, the day ends with the gap. Both are what ``fold=1`` means.
+    """
+    return datetime.combine(day, LAST_SECOND.replace(fold=1), tzinfo=zone or STUDIO.zone)
 
 
 def payment_deadline(now: datetime, days: int | None = None, zone: ZoneInfo | None = None) -> datetime:

@@ -86,6 +86,12 @@ def record_deposit(session: "Session", act: Act) -> None:
         ledger.verify(payment, by=act.by, now=act.now)
 
 
+def lock_editor(session: "Session", act: Act) -> None:
+    """An editor who takes two sessions at the same moment takes them one after the other, so that the limit is seen."""
+    editor = act.payload.get("editor") or act.by
+    booking.lock_people([editor.pk])
+
+
 def set_payment_deadline(session: "Session", act: Act) -> None:
     session.payment_deadline = deadlines.payment_deadline(act.now)
 
@@ -199,6 +205,7 @@ EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
         record_deposit,
+        lock_editor,
         set_payment_deadline,
         clear_payment_deadline,
         set_deposit_amount,

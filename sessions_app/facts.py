@@ -57,8 +57,8 @@ def load_facts(
         requires_full_payment=STUDIO.require_full_payment,
         by_admin=is_admin(by),
         by_system=by is None,
-        reason=str(payload.get("reason", "")),
-        initiator=str(payload.get("initiator", "")),
+        reason=str(payload.get("reason") or ""),
+        initiator=str(payload.get("initiator") or ""),
     )
 
 

@@ -212,13 +212,15 @@ class Transition:
     effects: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
     """Mail and notices, queued when everything else is written."""
-    system: bool = False
-    """The system may do it too, as ``by=None``."""
+    system: frozenset[str] = frozenset()
+    """The sources from which the system may do it too, as ``by=None``."""
     from_queue: bool = False
     """Reaches sessions that nobody has yet, so that the permission is asked of the role alone."""
     needs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     """The payload: what the act has to be given, and what it may be given."""
+    for_admin: tuple[str, ...] = ()
+    """The part of the payload that only an Admin may give."""
 
 
 # The words of ``studio.roles``, which knows Django and is not imported here; a test compares them.
@@ -276,7 +278,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             guards=(changes_are_over, resources_are_there),
             effects=("set_delivery_date",),
             tells=("tell_photographers",),
-            system=True,
+            system=frozenset({CONFIRMED}),
         ),
         Transition(
             name="attend",
@@ -295,9 +297,11 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission="session.view.own",
             roles=frozenset({EDITOR}),
             guards=(nobody_edits_it, editor_is_an_editor, editor_has_room),
+            prepare=("lock_editor",),
             effects=("set_editor",),
             from_queue=True,
             optional=("editor",),
+            for_admin=("editor",),
         ),
         Transition(
             name="ready",
@@ -325,7 +329,8 @@ PHOTOGRAPHY: dict[str, Transition] = {
             guards=(reason_is_given, initiator_is_known),
             effects=("note_cancellation", "owe_refund", "release_time"),
             tells=("drop_mail", "drop_notices", "tell_freed", "mail_cancellation"),
-            system=True,
+            # Unpaid ones only (business rules 1.2, 9.1).
+            system=frozenset({PRE_SCHEDULED}),
             needs=("reason", "initiator"),
         ),
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LARGEST_TOTAL = Decimal("9999999999.99")
 LARGEST_QUANTITY = 100_000
+# From here on the days are the editor's, or nobody's any more (business rules 10.3).
+EDITING_IS_PROMISED = frozenset({workflow.IN_EDITING, workflow.READY, *workflow.FINAL})
 
 
 def add_package(
@@ -206,7 +208,7 @@ def _reprice(session: Session, *, by: "User", now: datetime) -> None:
         # The deposit stays as it was quoted (D32), but nobody is asked for more than the whole.
         session.deposit_amount = min(session.deposit_amount, session.total)
     days = _editing_days(lines)
-    if days != session.estimated_editing_days and session.status not in (workflow.IN_EDITING, workflow.READY):
+    if days != session.estimated_editing_days and session.status not in EDITING_IS_PROMISED:
         session.estimated_editing_days = days
         if session.estimated_delivery_date is not None:
             session.estimated_delivery_date = estimated_delivery_date(session.session_date, days)
@@ -228,7 +230,7 @@ def _line(session: Session, line_id: int) -> SessionDetail:
 
 
 def _refuse_silent_trust(session: Session, percentage: int, note: str) -> None:
-    """Asking a high-risk client for less than the whole needs a note that says why (D24); what was so already may stay."""
+    """Asking a high-risk client for less than the whole needs a note that says why (D24); what was so may stay."""
     if percentage == 100 or note or (percentage, note) == (session.deposit_percentage, session.deposit_note):
         return
     record = record_of(session.client)

@@ -31,7 +31,8 @@ def mark_attended(session: Session, *, by: "User", now: datetime) -> Session:
         own = session.assignments.filter(staff=by, attended_at__isnull=True).exclude(
             assignment_status=AssignmentStatus.REASSIGNED
         )
-        already_shot = session.status in workflow.FROM_ASSIGNED_ON
+        # Completed is read only (business rules 1.3).
+        already_shot = session.status in NOTES_OPEN
         if not already_shot or not own.update(attended_at=now):
             raise sentences.wrong_state(session, workflow.PHOTOGRAPHY["attend"], by)
     return session

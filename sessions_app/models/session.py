@@ -1,5 +1,6 @@
 """The session, and the one writer of its status."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -322,8 +323,9 @@ class Session(models.Model):
             raise TypeError(f"{name} takes no {', '.join(sorted(unknown))}")
         with audit.act():
             session = lock_session(self.pk)
-            override = session._require_may_move(transition, by)
-            if session.status not in transition.sources:
+            override = session._require_may_move(transition, by, payload=payload)
+            sources = transition.system if by is None else transition.sources
+            if session.status not in sources:
                 raise sentences.wrong_state(session, transition, by)
             act = effects.Act(transition=transition, source=session.status, by=by, now=now, payload=payload)
             effects.run(transition.prepare, session, act)
@@ -358,7 +360,12 @@ class Session(models.Model):
         self._require_may_move(workflow.PHOTOGRAPHY[name], by)
 
     def _require_may_move(
-        self, transition: workflow.Transition, by: "User | None", *, within_reach: bool = False
+        self,
+        transition: workflow.Transition,
+        by: "User | None",
+        *,
+        within_reach: bool = False,
+        payload: Mapping[str, Any] | None = None,
     ) -> bool:
         """Raise unless ``by`` may do this row; true when only an Admin's override lets them (D15)."""
         if by is None:
@@ -373,7 +380,8 @@ class Session(models.Model):
         permitted = transition.permission is None or allows(
             by, transition.permission, None if transition.from_queue else self
         )
-        if not permitted or transition.roles.isdisjoint(roles_of(by)):
+        presumed = [name for name in transition.for_admin if (payload or {}).get(name) not in (None, by)]
+        if presumed or not permitted or transition.roles.isdisjoint(roles_of(by)):
             raise errors.AccessDenied(user=by, perm=transition.permission, obj=self)
         return False
 
@@ -385,7 +393,7 @@ class Session(models.Model):
             session=self,
             previous_status=act.source,
             new_status=self.status,
-            reason=str(act.payload.get("reason", "")).strip(),
+            reason=str(act.payload.get("reason") or "").strip(),
             changed_at=act.now,
             changed_by=act.by,
         )
