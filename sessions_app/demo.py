@@ -1,0 +1,460 @@
+"""A believable studio to look at: eight people and more, two rooms, a catalogue, weeks of sessions in every state.
+
+Everything is made through the same actions that people use, each at its own moment in the past: the demo cannot hold
+anything that the rules would refuse. The same day always gives the same studio.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+
+from catalog.models import Item, Package, PackageItem
+from payments.models import Payment
+from scheduling.models import Room
+from scheduling.slots import Span, instant
+from sessions_app import workflow
+from sessions_app.actions import editing, pay, people, price, request, shoot
+from sessions_app.actions.request import When
+from sessions_app.effects import Deposit
+from sessions_app.models import Client, Session
+from studio.conf import STUDIO
+from studio.models import Notice, OutgoingEmail, User
+from studio.roles import Role
+
+PASSWORD = "demo-atelier"
+
+PEOPLE = (
+    ("admin", "Gabriela Herrera", "es", (Role.ADMIN,)),
+    ("carlos", "Carlos Estrada", "es", (Role.COORDINATOR,)),
+    ("maria", "María Solís", "es", (Role.COORDINATOR,)),
+    ("ana", "Ana Morales", "es", (Role.PHOTOGRAPHER,)),
+    ("diego", "Diego Fuentes", "es", (Role.PHOTOGRAPHER,)),
+    ("lucia", "Lucía Barrios", "es", (Role.PHOTOGRAPHER,)),
+    ("elena", "Elena Cordón", "es", (Role.EDITOR,)),
+    ("peter", "Peter Hall", "en", (Role.EDITOR,)),
+    ("nico", "Nico Valdez", "es", (Role.ARTIST,)),
+)
+
+CLIENTS = (
+    ("Familia Paz", "paz", "es"),
+    ("Sofía Ruiz", "sofia.ruiz", "es"),
+    ("Colegio Vista Hermosa", "colegio.vista", "es"),
+    ("Andrea Méndez", "andrea.mendez", "es"),
+    ("Jorge López", "jorge.lopez", "es"),
+    ("Café Barista", "cafe.barista", "es"),
+    ("Emily Carter", "emily.carter", "en"),
+    ("Castillo Hermanos", "castillo", "es"),
+    ("Paola Arriaga", "paola.arriaga", "es"),
+    ("Banco Centro", "banco.centro", "es"),
+    ("Luisa Fernanda Gil", "luisa.gil", "es"),
+    ("Mark Jensen", "mark.jensen", "en"),
+    ("Restaurante Altamira", "altamira", "es"),
+    ("Valeria Quan", "valeria.quan", "es"),
+    ("Familia Ordóñez", "ordonez", "es"),
+    ("Tomás Aguirre", "tomas.aguirre", "es"),
+)
+INSTITUTIONS = {"Colegio Vista Hermosa", "Café Barista", "Castillo Hermanos", "Banco Centro", "Restaurante Altamira"}
+
+ITEMS = (
+    ("EST-1H", "Sesión de estudio 1 h", "Service", "450.00", "Hour"),
+    ("EXT-4H", "Cobertura de evento 4 h", "Service", "2600.00", "Package"),
+    ("FOTO-D", "Foto digital retocada", "Digital Photo", "45.00", "Unit"),
+    ("FOTO-P", "Foto impresa 8 × 10", "Printed Photo", "60.00", "Unit"),
+    ("ALB-20", "Álbum 20 × 20", "Album", "650.00", "Unit"),
+    ("VID-3", "Video resumen 3 min", "Video", "1200.00", "Unit"),
+    ("CUADRO", "Cuadro 40 × 60", "Printed Photo", "380.00", "Unit"),
+)
+
+PACKAGES = (
+    ("PAQ-RET", "Retrato", "Studio", "1100.00", 4, (("EST-1H", 1), ("FOTO-D", 15))),
+    ("PAQ-MAT", "Maternidad", "Studio", "2300.00", 6, (("EST-1H", 2), ("FOTO-D", 20), ("ALB-20", 1))),
+    ("PAQ-PROD", "Producto", "Studio", "2250.00", 5, (("EST-1H", 2), ("FOTO-D", 30))),
+    ("PAQ-EVE", "Evento 4 h", "External", "4500.00", 8, (("EXT-4H", 1), ("FOTO-D", 50))),
+    ("PAQ-BODA", "Boda", "External", "8900.00", 15, (("EXT-4H", 2), ("FOTO-D", 60), ("ALB-20", 1), ("VID-3", 1))),
+)
+
+STUDIO_SUBJECTS = (
+    ("Retratos", "PAQ-RET", "Luz suave y fondo claro; dos cambios de ropa."),
+    ("Maternidad", "PAQ-MAT", "Luz natural, tres cambios; trae a su hija."),
+    ("Catálogo de producto", "PAQ-PROD", "Fondo blanco puro, treinta piezas, sin reflejos."),
+    ("Retrato corporativo", "PAQ-RET", "Fondo gris, formal; se necesita también en vertical."),
+)
+EXTERNAL_SUBJECTS = (
+    ("Boda", "PAQ-BODA", "Ceremonia y recepción; foto de grupo con los abuelos al llegar.", "Finca El Pilar, Antigua"),
+    ("Evento", "PAQ-EVE", "Discursos a las 17:00; logos siempre visibles.", "Hotel Las Américas, zona 13"),
+    ("Graduación", "PAQ-EVE", "Entrega de diplomas y foto de cada sección.", "Colegio Vista Hermosa, zona 15"),
+)
+SLOTS = ((time(9), time(11)), (time(11, 30), time(13)), (time(14), time(16, 30)))
+TRAVEL = timedelta(minutes=45)
+
+
+@dataclass
+class DemoStudio:
+    """Builds it all. ``now`` is the present of the person who looks at it."""
+
+    now: datetime
+    users: dict[str, User] = field(default_factory=dict)
+    rooms: list[Room] = field(default_factory=list)
+    packages: dict[str, Package] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    clients: list[Client] = field(default_factory=list)
+    made: int = 0
+
+    def build(self) -> None:
+        self._people()
+        self._catalogue()
+        self._client_book()
+        for day in range(-24, 33):
+            self._day(self.today + timedelta(days=day), day)
+        self._odd_cases()
+        self._let_the_past_rest()
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(STUDIO.zone).date()
+
+    # -- records ----------------------------------------------------------------------------------------------------
+
+    def _people(self) -> None:
+        # One hash for all: nine slow ones would be the longest part of the first start.
+        password = make_password(PASSWORD)
+        for name, full_name, language, roles in PEOPLE:
+            user = User.objects.create_user(
+                email=f"{name}@demo.test", full_name=full_name, language=language, phone="5555-01" + str(10 + self.made)
+            )
+            user.password, user.is_staff = password, Role.ADMIN in roles
+            user.save(update_fields=["password", "is_staff"])
+            user.groups.set(Group.objects.filter(name__in=[role.value for role in roles]))
+            self.users[name] = user
+
+    def _catalogue(self) -> None:
+        self.rooms = [
+            Room.objects.create(code="A", name="Sala A", description="Ciclorama blanco, luz continua", capacity=8),
+            Room.objects.create(code="B", name="Sala B", description="Luz natural", capacity=4),
+        ]
+        for code, name, kind, unit_price, measure in ITEMS:
+            self.items[code] = Item.objects.create(
+                code=code, name=name, item_type=kind, unit_price=Decimal(unit_price), unit_measure=measure
+            )
+        for code, name, session_type, base_price, days, content in PACKAGES:
+            package = Package.objects.create(
+                code=code,
+                name=name,
+                session_type=session_type,
+                base_price=Decimal(base_price),
+                estimated_editing_days=days,
+            )
+            for order, (item, quantity) in enumerate(content):
+                PackageItem.objects.create(
+                    package=package, item=self.items[item], quantity=quantity, display_order=order
+                )
+            self.packages[code] = package
+
+    def _client_book(self) -> None:
+        for number, (name, address, language) in enumerate(CLIENTS):
+            self.clients.append(
+                Client.objects.create(
+                    full_name=name,
+                    email=f"{address}@example.com",
+                    primary_phone=f"5555-{142 + number * 7:04d}",
+                    client_type="Institutional" if name in INSTITUTIONS else "Individual",
+                    language=language,
+                )
+            )
+
+    # -- weeks of work ----------------------------------------------------------------------------------------------
+
+    def _day(self, day: date, offset: int) -> None:
+        """What stands in the agenda of one day: work on weekdays, more on Saturdays, today always something."""
+        weekday = day.weekday()
+        if offset == 0:
+            self._studio_session(day, offset, slot=0, room=0, photographer="ana")
+            self._studio_session(day, offset, slot=2, room=1, photographer="lucia")
+            self._external_session(day, offset, time(15), time(19), ("diego",))
+            return
+        if weekday == 6 or (weekday < 5 and offset % 2):
+            return
+        self._studio_session(day, offset, slot=offset % 3, room=offset % 2, photographer=("ana", "lucia")[offset % 2])
+        if weekday == 5:
+            self._external_session(day, offset, time(15), time(20), ("diego", "lucia"))
+
+    def _studio_session(self, day: date, offset: int, *, slot: int, room: int, photographer: str) -> None:
+        start, end = SLOTS[slot]
+        subject, package, wants = STUDIO_SUBJECTS[self.made % len(STUDIO_SUBJECTS)]
+        story = self._request("Studio", day, start, end, subject, wants)
+        story.crew, story.room, story.package = (photographer,), self.rooms[room], self.packages[package]
+        story.go(_target(offset, self.made))
+
+    def _external_session(self, day: date, offset: int, start: time, end: time, crew: tuple[str, ...]) -> None:
+        subject, package, wants, place = EXTERNAL_SUBJECTS[self.made % len(EXTERNAL_SUBJECTS)]
+        story = self._request("External", day, start, end, subject, wants, place)
+        story.crew, story.package = crew, self.packages[package]
+        story.go(_target(offset, self.made))
+
+    def _request(
+        self, kind: str, day: date, start: time, end: time, subject: str, wants: str, place: str = ""
+    ) -> "Story":
+        client = self.clients[self.made % len(self.clients)]
+        self.made += 1
+        begins = instant(day, start)
+        # Asked for weeks before the session, or in these last days for what lies far ahead.
+        asked = min(begins - timedelta(days=26), self.now - timedelta(days=5 + self.made % 4, hours=self.made % 5))
+        if (begins - self.now).days > 20:
+            asked = self.now - timedelta(hours=3 + 7 * (self.made % 9))
+        session = request.open_request(
+            client=client,
+            session_type=kind,
+            when=When(session_date=day, start_time=start, end_time=end),
+            location=place,
+            event_description=f"{subject} {client.full_name.split()[-1]}",
+            special_notes=wants,
+            by=self.users[("carlos", "maria")[self.made % 2]],
+            now=asked,
+        )
+        return Story(self, session, asked)
+
+    # -- what does not go by the book -------------------------------------------------------------------------------
+
+    def _odd_cases(self) -> None:
+        """A deadline tonight, a payment to verify, a reopening, a refund owed, a client with a record."""
+        carlos = self.users["carlos"]
+        ahead = self.today + timedelta(days=10)
+        tonight = self._special(ahead, time(17), time(18), "Retratos", "PAQ-RET", days_ago=5)
+        tonight.go(workflow.PRE_SCHEDULED)
+        waiting = self._special(ahead + timedelta(days=1), time(17), time(18, 30), "Catálogo", "PAQ-PROD", days_ago=2)
+        waiting.go(workflow.PRE_SCHEDULED)
+        pay.register_deposit(
+            waiting.session,
+            amount=Decimal("1125.00"),
+            method="Transfer",
+            document_number="BI-88213",
+            payment_date=self.today,
+            by=self.users["maria"],
+            now=self.now - timedelta(hours=2),
+        )
+        reopened = self._special(ahead + timedelta(days=4), time(17), time(19), "Maternidad", "PAQ-MAT", days_ago=6)
+        reopened.go(workflow.CONFIRMED)
+        reopened.session.reopen(by=carlos, now=self.now - timedelta(hours=5), reason="Quiere agregar un cuadro.")
+        price.add_item(
+            reopened.session, item=self.items["CUADRO"], quantity=1, by=carlos, now=self.now - timedelta(hours=4)
+        )
+        refunded = self._special(ahead + timedelta(days=6), time(17), time(18), "Retratos", "PAQ-RET", days_ago=9)
+        refunded.go(workflow.CONFIRMED)
+        refunded.session.cancel(
+            by=carlos, now=self.now - timedelta(days=1), reason="Cambia de trabajo y viaja.", initiator="client"
+        )
+        self._client_with_a_record(carlos)
+
+    def _client_with_a_record(self, by: User) -> None:
+        """Three cancellations of four: the next booking asks for the whole price as deposit (D24)."""
+        client = Client.objects.create(
+            full_name="Rodrigo Salazar", email="rodrigo@example.com", primary_phone="5555-0777", language="es"
+        )
+        for days in (12, 9, 6):
+            session = request.open_request(
+                client=client,
+                session_type="Studio",
+                when=When(session_date=self.today + timedelta(days=days), start_time=time(19), end_time=time(20)),
+                event_description="Retratos Salazar",
+                by=by,
+                now=self.now - timedelta(days=days),
+            )
+            session.cancel(by=by, now=self.now - timedelta(days=days - 1), reason="No contesta.", initiator="client")
+
+    def _special(self, day: date, start: time, end: time, subject: str, package: str, *, days_ago: int) -> "Story":
+        client = self.clients[self.made % len(self.clients)]
+        self.made += 1
+        asked = self.now - timedelta(days=days_ago, minutes=10)
+        session = request.open_request(
+            client=client,
+            session_type="Studio",
+            when=When(session_date=day, start_time=start, end_time=end),
+            event_description=f"{subject} {client.full_name.split()[-1]}",
+            room_id=self.rooms[0].pk,
+            by=self.users["carlos"],
+            now=asked,
+        )
+        return Story(self, session, asked, crew=("lucia",), package=self.packages[package], pace=timedelta(minutes=2))
+
+    def _let_the_past_rest(self) -> None:
+        """E-mails and notices of weeks ago were sent and read then, not on the day the demo is made."""
+        for row in OutgoingEmail.objects.all():
+            told = self._moment_of(row.about_id)
+            OutgoingEmail.objects.filter(pk=row.pk).update(status="sent", created_at=told, sent_at=told)
+        old = Session.objects.filter(updated_at__lt=self.now - timedelta(days=2)).values("pk")
+        Notice.objects.filter(about_id__in=old).update(read_at=self.now, created_at=self.now - timedelta(days=2))
+
+    def _moment_of(self, session_id: int) -> datetime:
+        return Session.objects.get(pk=session_id).updated_at
+
+
+@dataclass
+class Story:
+    """One session on its way, with a clock that never passes the present."""
+
+    demo: DemoStudio
+    session: Session
+    clock: datetime
+    crew: tuple[str, ...] = ()
+    room: Room | None = None
+    package: Package | None = None
+    pace: timedelta = timedelta(hours=20)
+    target: str = workflow.REQUEST
+
+    def go(self, target: str) -> None:
+        """Along the path to ``target``; a canceled one is canceled from Confirmed."""
+        self.target = target
+        path = workflow.PATH.index(workflow.CONFIRMED if target == workflow.CANCELED else target)
+        for status in workflow.PATH[1 : path + 1]:
+            getattr(self, "_" + status.lower().replace(" ", "_").replace("-", "_"))()
+        if target == workflow.CANCELED:
+            self._cancel()
+
+    def _tick(self, longest: timedelta | None = None) -> datetime:
+        """The next moment: later than the last one, before the present."""
+        step = min(longest or self.pace, max((self.demo.now - self.clock) / 3, timedelta(seconds=1)))
+        self.clock = min(self.clock + step, self.demo.now)
+        return self.clock
+
+    @property
+    def _office(self) -> User:
+        return self.demo.users[("carlos", "maria")[self.session.pk % 2]]
+
+    def _negotiation(self) -> None:
+        self.session.negotiate(by=self._office, now=self._tick(timedelta(hours=2)))
+        price.add_package(
+            self.session,
+            package=self.package,
+            by=self._office,
+            now=self._tick(timedelta(minutes=20)),
+            take_discount=True,
+        )
+        if self.session.is_external and self.session.pk % 2:
+            self.session.refresh_from_db()
+            price.set_price(
+                self.session,
+                transportation_cost=STUDIO.remote_transportation_cost,
+                discount=self.session.discount,
+                discount_reason=self.session.discount_reason,
+                deposit_percentage=self.session.deposit_percentage,
+                deposit_note="",
+                by=self._office,
+                now=self.clock,
+            )
+        self._book()
+
+    def _book(self) -> None:
+        """Held from the negotiation on (D33); a few are still without anybody."""
+        if self.room is not None:
+            people.give_room(self.session, room_id=self.room.pk, by=self._office, now=self.clock)
+        if self.target == workflow.CONFIRMED and self.session.pk % 3 == 0:
+            return
+        travel = TRAVEL if self.session.is_external else timedelta()
+        for name in self.crew:
+            people.assign_photographer(
+                self.session,
+                photographer_id=self.demo.users[name].pk,
+                coverage=Span(self.session.starts_at - travel, self.session.ends_at + travel),
+                by=self._office,
+                now=self.clock,
+            )
+        self.session.refresh_from_db()
+
+    def _pre_scheduled(self) -> None:
+        self.session.refresh_from_db()
+        self.session.preschedule(by=self._office, now=self._tick())
+
+    def _confirmed(self) -> None:
+        deposit = Deposit(
+            amount=self.session.deposit_amount,
+            method=("Transfer", "Card", "Cash")[self.session.pk % 3],
+            document_number=f"BI-{80000 + self.session.pk * 13}",
+            payment_date=self.clock.astimezone(STUDIO.zone).date(),
+        )
+        self.session.confirm(by=self._office, now=self._tick(), deposit=deposit)
+
+    def _assigned(self) -> None:
+        self.clock = max(self.clock, self.session.changes_deadline + timedelta(seconds=6))
+        self.session.assign(by=None, now=self.clock)
+
+    def _attended(self) -> None:
+        self.clock = max(self.clock, self.session.ends_at)
+        lead = self.session.assignments.get(is_lead_photographer=True).staff
+        shoot.mark_attended(self.session, by=lead, now=self.clock)
+        self.session.refresh_from_db()
+        if self.session.pk % 3 == 0:
+            shoot.write_notes(
+                self.session,
+                observations="Las mejores tomas son las últimas cuarenta.",
+                incidents="",
+                by=lead,
+                now=self.clock,
+            )
+
+    def _in_editing(self) -> None:
+        editor = self.demo.users[("elena", "peter")[self.session.pk % 2]]
+        self.session.refresh_from_db()
+        self.session.take(by=editor, now=self._tick())
+        if self.session.pk % 7 == 0:
+            editing.move_delivery(
+                self.session,
+                editing_days=self.session.estimated_editing_days + 3,
+                note="Falta escoger la portada.",
+                by=editor,
+                now=self.clock,
+            )
+
+    def _ready_for_delivery(self) -> None:
+        self.session.refresh_from_db()
+        self.session.ready(by=self.session.assigned_editor, now=self._tick(timedelta(days=3)))
+
+    def _completed(self) -> None:
+        missing = self.session.total - self.session.deposit_amount
+        if missing > 0:
+            paid = pay.register_balance(
+                self.session,
+                amount=missing,
+                method="Transfer",
+                document_number=f"BI-{90000 + self.session.pk * 17}",
+                payment_date=self.clock.astimezone(STUDIO.zone).date(),
+                by=self._office,
+                now=self.clock,
+            )
+            pay.verify(paid, by=self._office, now=self.clock)
+        self.session.complete(by=self._office, now=self._tick())
+
+    def _cancel(self) -> None:
+        self.session.cancel(
+            by=self._office, now=self._tick(), reason="El cliente pospone sin nueva fecha.", initiator="client"
+        )
+        for refund in Payment.objects.refunds().pending().filter(session=self.session):
+            pay.pay_out(
+                refund,
+                method="Transfer",
+                document_number=f"DEV-{self.session.pk}",
+                payment_date=self.clock.astimezone(STUDIO.zone).date(),
+                by=self._office,
+                now=self.clock,
+            )
+
+
+def _target(offset: int, number: int) -> str:
+    """How far a session has come, by how far its day lies behind or ahead."""
+    if offset <= -12:
+        return workflow.CANCELED if number % 8 == 5 else workflow.COMPLETED
+    if offset <= -7:
+        return workflow.COMPLETED if number % 2 else workflow.READY
+    if offset <= -3:
+        return workflow.IN_EDITING
+    if offset < 0:
+        return workflow.ATTENDED
+    if offset <= 6:
+        return workflow.CONFIRMED if number % 11 == 10 else workflow.ASSIGNED
+    if offset <= 14:
+        return workflow.CONFIRMED
+    if offset <= 20:
+        return (workflow.PRE_SCHEDULED, workflow.CONFIRMED, workflow.NEGOTIATION)[number % 3]
+    return (workflow.NEGOTIATION, workflow.REQUEST, workflow.REQUEST)[number % 3]

@@ -1,0 +1,31 @@
+"""The demo studio: in every state, sound, the same rules for everybody."""
+
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from sessions_app import jobs, workflow
+from sessions_app.demo import PASSWORD
+from sessions_app.models import Session
+from studio.models import User
+from studio.roles import Role, roles_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_demo_has_every_state_and_role_and_sound_books():
+    said = StringIO()
+    call_command("load_demo", stdout=said)
+    states = Counter(Session.objects.values_list("status", flat=True))
+    assert set(states) == set(workflow.STATES)
+    assert {role for user in User.objects.all() for role in roles_of(user)} == set(Role)
+    assert jobs.validate_integrity(timezone.now())["report"] == {}
+    assert not Session.objects.filter(updated_at__gt=timezone.now()).exists()
+    ana = User.objects.get(email="ana@demo.test")
+    assert ana.check_password(PASSWORD)
+    assert "ana@demo.test" in said.getvalue()
+    with pytest.raises(CommandError):
+        call_command("load_demo")
