@@ -13,12 +13,14 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, **options: Any) -> None:
-        faults = [
-            fault
-            for locale in settings.LOCALE_PATHS
-            for source in catalogues.catalogues(locale)
-            for fault in catalogues.faults(source)
-        ]
+        packages = ["studio", "catalog", "scheduling", "payments", "sessions_app"]
+        used = catalogues.sentences_in(settings.BASE_DIR, packages)
+        faults = []
+        for locale in settings.LOCALE_PATHS:
+            spanish = locale / "es" / "LC_MESSAGES" / "django.po"
+            faults += catalogues.absent(spanish, used) if spanish.exists() else [f"There is no {spanish.name} for es."]
+            for source in catalogues.catalogues(locale):
+                faults += catalogues.faults(source)
         for fault in faults:
             self.stderr.write(fault)
         if faults:
