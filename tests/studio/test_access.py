@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from studio.access import OWN, WIDER, allows, grant, is_granted, permission_id, require, revoke
 from studio.errors import AccessDenied
 from studio.roles import MATRIX, Perm, Role
+from tests.factories.domain import Studio
 from tests.factories.studio import make_user
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +106,54 @@ def test_require_says_who_was_denied_what():
     assert denied.value.status == 403
     assert denied.value.as_dict()["details"] == {"permission": "user.edit"}
     require(make_user(Role.ADMIN), Perm.USER_EDIT, other)
+
+
+# --- On a session -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[tuple]:
+    """Each own permission x role x (on the session or not) -> whether it is allowed."""
+    table = []
+    for perm in sorted(OWN):
+        for role in Role:
+            by_role, wider = role in MATRIX[perm], role in MATRIX[WIDER[perm]]
+            table.append((perm, role, False, role is Role.ADMIN or (by_role and wider)))
+            table.append((perm, role, True, role is Role.ADMIN or by_role))
+    return table
+
+
+def test_own_permissions_reach_only_the_sessions_one_is_on(rows):
+    session, other = Studio().request(), Studio().request()
+    for perm, role, is_on_it, expected in rows:
+        person = make_user(role)
+        if is_on_it:
+            grant(person, perm, session)
+        assert allows(person, perm, session) == expected, (perm, role, is_on_it)
+        by_role = role in MATRIX[perm] and role in MATRIX[WIDER[perm]]
+        assert allows(person, perm, other) == (role is Role.ADMIN or by_role), (perm, role)
+
+
+def test_taking_back_is_as_complete_as_giving():
+    session, photographer = Studio().request(), make_user(Role.PHOTOGRAPHER)
+    for perm in (Perm.SESSION_VIEW_OWN, Perm.SESSION_MARK_ATTENDED):
+        grant(photographer, perm, session)
+        assert allows(photographer, perm, session)
+        revoke(photographer, perm, session)
+        assert not allows(photographer, perm, session)
+        assert not photographer.has_perm(f"sessions_app.{perm}", session)
+
+
+def test_grant_without_the_role_gives_nothing_of_ones_own():
+    session, person = Studio().request(), make_user(Role.EDITOR)
+    grant(person, Perm.SESSION_VIEW_OWN, session)
+    person.groups.clear()
+    assert not allows(type(person).objects.get(pk=person.pk), Perm.SESSION_VIEW_OWN, session)
+
+
+def test_asking_about_a_session_costs_one_query(django_assert_num_queries):
+    session, photographer = Studio().request(), make_user(Role.PHOTOGRAPHER)
+    grant(photographer, Perm.SESSION_VIEW_OWN, session)
+    allows(photographer, Perm.SESSION_VIEW_OWN)
+    with django_assert_num_queries(1):
+        assert allows(photographer, Perm.SESSION_VIEW_OWN, session)

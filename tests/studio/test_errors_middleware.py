@@ -55,7 +55,7 @@ def _conflict(request: HttpRequest) -> HttpResponse:
 
 
 def _echo(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({name: values for name, values in request.POST.lists()})
+    return JsonResponse(dict(request.POST.lists()))
 
 
 def _say(request: HttpRequest) -> HttpResponse:
@@ -298,6 +298,17 @@ def test_person_without_a_role_sees_an_explanation_and_nothing_else(client):
     assert client.get(reverse("no-role")).status_code == 200
     assert client.get(reverse("password-change")).status_code == 200
     assert AuditEvent.objects.filter(event="denied", actor_id=person.pk).count() == 5
+
+
+def test_stranger_is_sent_to_the_door_in_kind(client):
+    page = client.get("/say/?q=1")
+    assert page["Location"] == f"{reverse('login')}?next=/say/%3Fq%3D1"
+    machine = client.get("/say/", headers=JSON)
+    assert (machine.status_code, machine.json()["code"]) == (401, "SIGN_IN_REQUIRED")
+    fragment = client.get("/say/", headers=HTMX)
+    assert fragment.status_code == 401
+    assert fragment["HX-Redirect"].startswith(reverse("login"))
+    assert client.get("/healthz").status_code == 200
 
 
 def test_errors_carry_what_was_given():
