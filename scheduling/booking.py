@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOM_NEVER_TWICE = "room_never_twice"
 STAFF_NEVER_TWICE = "staff_never_twice"
+DEADLOCK = "40P01"
 
 
 def lock_people(ids: Iterable[int]) -> dict[int, "User"]:
@@ -249,12 +250,19 @@ def _as_detail(row: Reservation) -> dict[str, Any]:
 
 @contextmanager
 def _constraint_speaks(room: Room | None, person: "User | None") -> Iterator[None]:
-    """A savepoint in which our own exclusion constraints raise the typed error; every other error goes on as it is."""
+    """A savepoint in which our own exclusion constraints raise the typed error; every other error goes on as it is.
+
+    Writers that did not lock the resource wait for each other inside of the constraint. PostgreSQL ends such a deadlock
+    by refusing all but one: for the others the time has just been taken, as if they had got the constraint's answer.
+    """
     try:
         with transaction.atomic():
             yield
-    except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    except (IntegrityError, OperationalError) as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        name = getattr(diagnosis, "constraint_name", None)
+        if getattr(diagnosis, "sqlstate", None) == DEADLOCK:
+            name = ROOM_NEVER_TWICE if room is not None else STAFF_NEVER_TWICE
         if name == ROOM_NEVER_TWICE and room is not None:
             raise RoomNotAvailable(
                 _("%(room)s has just been taken for this time.") % {"room": room.name},

@@ -432,7 +432,8 @@ def lock_session(pk: int) -> Session:
 
     Raises ``SessionNotFound`` when there is no such session any more.
     """
-    rows = Session.objects.select_for_update(no_key=True, of=("self",)).present().select_related("client", "room")
+    # Not the room: whoever waited here for somebody who changed it would get the new id joined to no room at all.
+    rows = Session.objects.select_for_update(no_key=True, of=("self",)).present().select_related("client")
     session = rows.filter(pk=pk).first()
     if session is None:
         raise errors.SessionNotFound
