@@ -639,7 +639,7 @@ class Migration(migrations.Migration):
                         ("deposit_amount__isnull", False),
                         (
                             "status__in",
-                            ["Confirmed", "Assigned", "Ready for Delivery", "Completed", "Attended", "In Editing"],
+                            ["Confirmed", "Assigned", "Attended", "Completed", "In Editing", "Ready for Delivery"],
                         ),
                     ),
                     models.Q(

@@ -159,7 +159,7 @@ class Session(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    status__in=[workflow.CONFIRMED, *workflow.FROM_ASSIGNED_ON],
+                    status__in=[workflow.CONFIRMED, *sorted(workflow.FROM_ASSIGNED_ON)],  # a set has no order to migrate
                     changes_deadline__isnull=False,
                     deposit_amount__isnull=False,
                 )
