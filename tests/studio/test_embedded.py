@@ -46,7 +46,9 @@ def directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
     """The data directory of a cluster that was made once and has stopped."""
-    cluster = embedded.throwaway_cluster()
+    # Not under the name of a throw-away cluster: stopped, it would look like one left behind.
+    place = Path(tempfile.mkdtemp(prefix="atelier-made-"))
+    cluster = Cluster(place, throwaway=True)
     with cluster:
         pass
     yield cluster.data.resolve()
