@@ -38,6 +38,8 @@ else:
         raise ImproperlyConfigured("SECRET_KEY has to be set to a random text of 50 letters or so.")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+if LOCAL and not (TESTING or DEMO) and set(ALLOWED_HOSTS) - {"127.0.0.1", "localhost", "[::1]"}:
+    raise ImproperlyConfigured("To be served to others (ALLOWED_HOSTS), Atelier needs a DATABASE_URL.")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Own packages first: their templates win over those of the libraries.
