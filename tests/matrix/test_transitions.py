@@ -1,4 +1,4 @@
-"""Each transition x each state x each kind of person: may they, and if not, how are they told (design, photography machine).
+"""Each transition x each state x each kind of person: may they, and if not, how are they told (photography machine).
 
 The table is written down here from the transition table and the permission matrix, not computed from the code, so that
 a row of ``workflow.PHOTOGRAPHY`` cannot change by accident. One letter is one try:
