@@ -115,6 +115,12 @@ def change_coverage(assignment: StaffReservation, *, coverage: Span) -> None:
         assignment.save(update_fields=["during"])
 
 
+def note_attendance(*, session_id: int, staff_id: int, now: datetime) -> bool:
+    """The person was there (D10). False when they are not on the session, or it was noted before."""
+    own = StaffReservation.objects.filter(session_id=session_id, staff_id=staff_id, attended_at__isnull=True)
+    return bool(own.exclude(assignment_status=AssignmentStatus.REASSIGNED).update(attended_at=now))
+
+
 def lead(session_id: int, assignment: StaffReservation | None) -> None:
     """Make one assignment of the session the lead, or none."""
     current = StaffReservation.objects.filter(session_id=session_id)

@@ -127,8 +127,7 @@ def set_delivery_date(session: "Session", act: Act) -> None:
 
 def note_attendance(session: "Session", act: Act) -> None:
     """The photographer who marks it was there; an Admin's mark says nothing about any one of them (D10)."""
-    own = session.assignments.filter(staff=act.by).exclude(assignment_status=AssignmentStatus.REASSIGNED)
-    own.filter(attended_at__isnull=True).update(attended_at=act.now)
+    booking.note_attendance(session_id=session.pk, staff_id=act.by.pk, now=act.now)
 
 
 def set_editor(session: "Session", act: Act) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from scheduling.models import AssignmentStatus
+from scheduling import booking
 from sessions_app import sentences, workflow
 from sessions_app.actions.reach import locked_for, touch
 from sessions_app.models import Session
@@ -28,12 +28,9 @@ def mark_attended(session: Session, *, by: "User", now: datetime) -> Session:
         session = locked_for(session, by=by, perm=Perm.SESSION_MARK_ATTENDED)
         if session.status == workflow.ASSIGNED:
             return session.attend(by=by, now=now)
-        own = session.assignments.filter(staff=by, attended_at__isnull=True).exclude(
-            assignment_status=AssignmentStatus.REASSIGNED
-        )
         # Completed is read only (business rules 1.3).
         already_shot = session.status in NOTES_OPEN
-        if not already_shot or not own.update(attended_at=now):
+        if not already_shot or not booking.note_attendance(session_id=session.pk, staff_id=by.pk, now=now):
             raise sentences.wrong_state(session, workflow.PHOTOGRAPHY["attend"], by)
     return session
 
