@@ -1,8 +1,11 @@
 """The client book, and taking records out of sight (permissions: client.*, session.delete; D30)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from scheduling import booking
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
 
 
 def add_client(client: Client, *, by: "User") -> Client:
-    """Write a new client, as a form has filled and checked it."""
+    """Write a new client, as a form has filled and checked it. Raises ``InvalidInput`` for an e-mail that is taken."""
     with audit.act():
         require(by, Perm.CLIENT_CREATE)
-        client.save(force_insert=True)
+        with _email_is_free():
+            client.save(force_insert=True)
     return client
 
 
@@ -31,8 +35,21 @@ def change_client(client: Client, *, by: "User", **values: Any) -> Client:
         require(by, Perm.CLIENT_EDIT, client)
         for name, value in values.items():
             setattr(client, name, value)
-        client.save()
+        with _email_is_free():
+            client.save()
     return client
+
+
+@contextmanager
+def _email_is_free() -> Iterator[None]:
+    """Two people may write the same client down at one moment; the constraint knows, and this says so."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as taken:
+        if "client_email_unique" not in str(taken):
+            raise
+        raise InvalidInput(_("Another client has this e-mail."), field="email") from taken
 
 
 def delete_client(client: Client, *, by: "User", now: datetime) -> Client:

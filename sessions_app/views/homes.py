@@ -1,1 +1,60 @@
-urlpatterns: list = []
+"""The home of each person: what needs them now, by what they may do."""
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from sessions_app import board, own_work
+from studio.access import allows
+from studio.conf import STUDIO
+from studio.notices import unread
+from studio.roles import Perm, Role, is_admin, roles_of
+
+NOTICES_SHOWN = 5
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The office's home, the photographer's and the editor's, one under the other for who holds several roles."""
+    user, now = request.user, timezone.now()
+    roles = roles_of(user)
+    context = {
+        "greeting": greeting(now, user.short_name),
+        "today": now,
+        "notices": list(unread(user)[:NOTICES_SHOWN]),
+        "notices_url": reverse("notice-list"),
+    }
+    if allows(user, Perm.SESSION_VIEW_ALL):
+        with_money = allows(user, Perm.PAYMENT_REGISTER)
+        context |= {
+            "is_office": True,
+            "waiting": board.waiting(now=now, with_money=with_money),
+            "agenda": board.agenda(now=now),
+            "pipeline": board.pipeline(with_money=with_money),
+        }
+    if Role.PHOTOGRAPHER in roles:
+        context["shoots"] = own_work.shoots_of(user, now=now)
+    if Role.EDITOR in roles:
+        context["desk"] = own_work.desk_of(user, now=now, by_admin=is_admin(user))
+    context["is_quiet"] = not {"is_office", "shoots", "desk"} & context.keys()
+    return render(request, "sessions_app/home.html", context)
+
+
+def greeting(now: datetime, name: str) -> str:
+    """Good morning until noon, good afternoon until seven, by the studio's clock."""
+    hour = now.astimezone(STUDIO.zone).hour
+    if 5 <= hour < 12:
+        text = _("Good morning, %(name)s")
+    elif 12 <= hour < 19:
+        text = _("Good afternoon, %(name)s")
+    else:
+        text = _("Good evening, %(name)s")
+    return text % {"name": name}
+
+
+urlpatterns = [path("", home, name="home")]
