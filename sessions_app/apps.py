@@ -7,8 +7,13 @@ class SessionsConfig(AppConfig):
     verbose_name = _("Sessions")
 
     def ready(self) -> None:
+        from payments.models import Payment
         from sessions_app import mail
-        from studio import outbox
+        from studio import navigation, outbox
 
         for kind in mail.STATES_OF:
             outbox.register(kind, still_true=mail.still_true)
+        # What waits for somebody: payments to verify and refunds to pay out.
+        navigation.register_badge(
+            "payment-list", lambda user: Payment.objects.pending().filter(session__deleted_at__isnull=True).count()
+        )

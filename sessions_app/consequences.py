@@ -1,0 +1,365 @@
+"""What a move is going to do, told before the click (screens, Everywhere). Reads the same table as the writer.
+
+Each effect of ``sessions_app.effects`` has its sentence here, computed by the same pure functions that the effect will
+use; a test compares the names.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from payments import money
+from payments.money import Account
+from payments.refunds import Percentages
+from scheduling.models import AssignmentStatus, StaffReservation
+from sessions_app import cancellation, deadlines, sentences, workflow
+from studio.conf import STUDIO
+from studio.models import OutgoingEmail
+from studio.roles import Role
+from studio.templatetags.atelier import clock, day, long_day
+
+if TYPE_CHECKING:
+    from sessions_app.models import Session
+    from sessions_app.workflow import Transition
+    from studio.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """One thing that will happen, for ``components/effects.html``."""
+
+    icon: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known before the act."""
+
+    session: "Session"
+    account: Account
+    by: "User"
+    now: datetime
+    on_it: list[StaffReservation] = field(default_factory=list)
+    """The photographers who are on the session, with their people."""
+
+    @property
+    def holding(self) -> list[StaffReservation]:
+        return [row for row in self.on_it if row.released_at is None]
+
+
+Teller = Callable[[Scene], Consequence | None]
+
+
+def consequences(transition: "Transition", scene: Scene) -> list[Consequence]:
+    """What the row of the table sets, frees and tells, in its order."""
+    names = (*transition.prepare, *transition.effects, *transition.tells)
+    told = [TELLERS[name](scene) for name in names]
+    if transition.name == "reopen":
+        told.append(_keeps_what_it_holds(scene))
+    return [each for each in told if each is not None]
+
+
+def _silent(scene: Scene) -> Consequence | None:
+    """Nothing that a person has to know before."""
+    return None
+
+
+def _payment_deadline(scene: Scene) -> Consequence:
+    deadline = deadlines.payment_deadline(scene.now)
+    return Consequence(
+        "hourglass-split",
+        _("The client has until %(deadline)s for the deposit.") % {"deadline": sentences.local(deadline)},
+        _("Unpaid by then, it is canceled by the system; a reminder goes out the day before."),
+    )
+
+
+def _deposit_is_fixed(scene: Scene) -> Consequence:
+    session = scene.session
+    due = money.deposit_amount(session.total, session.deposit_percentage)
+    missing = due - scene.account.net_paid
+    paid = ""
+    if scene.account.net_paid > 0:
+        paid = _("%(paid)s is paid already; %(missing)s is missing.") % {
+            "paid": sentences.money(scene.account.net_paid),
+            "missing": sentences.money(max(money.ZERO, missing)),
+        }
+    return Consequence(
+        "cash",
+        _("The deposit is fixed: %(due)s, which is %(percentage)s %% of %(total)s.")
+        % {
+            "due": sentences.money(due),
+            "percentage": session.deposit_percentage,
+            "total": sentences.money(session.total),
+        },
+        paid,
+    )
+
+
+def _changes_deadline(scene: Scene) -> Consequence:
+    deadline = deadlines.changes_deadline(scene.session.session_date)
+    if deadline < scene.now:
+        return Consequence(
+            "pencil",
+            _("There is no time left for changes: the deadline was %(deadline)s.")
+            % {"deadline": sentences.local(deadline)},
+            _("It may be assigned at once."),
+        )
+    return Consequence(
+        "pencil",
+        _("Changes are possible until %(deadline)s.") % {"deadline": sentences.local(deadline)},
+        _("Until then it can be reopened, and the client gets %(percentage)s %% back when canceling.")
+        % {"percentage": STUDIO.refund_within_deadline},
+    )
+
+
+def _kept_deadline(scene: Scene) -> Consequence | None:
+    kept = scene.session.changes_deadline or scene.session.kept_changes_deadline
+    if kept is None:
+        return None
+    return Consequence(
+        "shield-check",
+        _("A refund still goes by the changes deadline that it has: %(deadline)s.")
+        % {"deadline": sentences.local(kept)},
+    )
+
+
+def _deadlines_end(scene: Scene) -> Consequence | None:
+    ending = scene.session.payment_deadline or scene.session.changes_deadline
+    if ending is None:
+        return None
+    return Consequence(
+        "hourglass",
+        _("The present deadline, %(deadline)s, no longer applies.") % {"deadline": sentences.local(ending)},
+        _("Pre-scheduling it again gives a new one."),
+    )
+
+
+def _delivery_date(scene: Scene) -> Consequence:
+    session = scene.session
+    promised = deadlines.estimated_delivery_date(session.session_date, session.estimated_editing_days)
+    return Consequence(
+        "calendar-check",
+        _("Delivery is promised for %(day)s.") % {"day": long_day(promised)},
+        _("%(days)s days after the session.") % {"days": session.estimated_editing_days},
+    )
+
+
+def _attendance(scene: Scene) -> Consequence | None:
+    if not any(row.staff_id == scene.by.pk for row in scene.on_it):
+        return None
+    return Consequence("person-check", _("Your own attendance is noted with the time."))
+
+
+def _editor(scene: Scene) -> Consequence:
+    return Consequence("person-workspace", _("Whoever takes it is its editor from now on."))
+
+
+def _canceling_is_final(scene: Scene) -> Consequence:
+    return Consequence("x-octagon", _("It is over for good: a canceled session is not opened again."))
+
+
+def _refund_is_owed(scene: Scene) -> Consequence | None:
+    if scene.account.net_paid - scene.account.pending_refunds <= 0:
+        return Consequence("cash", _("Nothing is owed back: no payment was verified."))
+    return Consequence(
+        "cash",
+        _("The refund is written down as owed until it is paid out."),
+        _("How much depends on who cancels; see the table."),
+    )
+
+
+def _time_is_free(scene: Scene) -> Consequence | None:
+    names = [f"{row.staff.full_name} ({hours_of(row)})" for row in scene.holding]
+    if scene.session.room_id:
+        names.append(scene.session.room.name)
+    if not names:
+        return None
+    return Consequence("unlock", _("Free again: %(names)s.") % {"names": ", ".join(names)})
+
+
+def _photographers_are_told(scene: Scene) -> Consequence | None:
+    names = _names(scene.on_it)
+    return Consequence("bell", _("Told on their dashboard: %(names)s.") % {"names": names}) if names else None
+
+
+def _freed_are_told(scene: Scene) -> Consequence | None:
+    names = _names(scene.holding)
+    return Consequence("bell", _("Told that they are free: %(names)s.") % {"names": names}) if names else None
+
+
+def _editors_are_told(scene: Scene) -> Consequence:
+    editors = get_user_model().objects.active().in_role(Role.EDITOR).count()
+    return Consequence("bell", _("All editors are told that it waits for one of them (%(n)s).") % {"n": editors})
+
+
+def _coordination_is_told(scene: Scene) -> Consequence:
+    return Consequence("bell", _("Coordination is told on the dashboard."))
+
+
+def _mail(what: str) -> Teller:
+    def tell(scene: Scene) -> Consequence:
+        client = scene.session.client
+        return Consequence(
+            "envelope",
+            _("The client is told by e-mail: %(address)s.") % {"address": client.email},
+            str(sentences_of_mail()[what]),
+        )
+
+    return tell
+
+
+def _waiting_mail_is_dropped(scene: Scene) -> Consequence | None:
+    waiting = OutgoingEmail.objects.filter(
+        about_type=scene.session._meta.label_lower, about_id=scene.session.pk, status=OutgoingEmail.Status.WAITING
+    ).count()
+    if not waiting:
+        return None
+    return Consequence("envelope-x", _("E-mails about it that wait to be sent are dropped: %(n)s.") % {"n": waiting})
+
+
+def _keeps_what_it_holds(scene: Scene) -> Consequence | None:
+    names = [row.staff.full_name for row in scene.holding]
+    if scene.session.room_id:
+        names.append(scene.session.room.name)
+    if not names:
+        return None
+    return Consequence("lock", _("Stay held: %(names)s.") % {"names": ", ".join(names)})
+
+
+def sentences_of_mail() -> dict[str, str]:
+    """What each e-mail says, in a few words."""
+    return {
+        "confirmation_email": _("Confirmation, with place, time and balance"),
+        "material_ready_email": _("The material is ready"),
+        "cancellation_email": _("Cancellation, with the refund and its reason"),
+        "payment_reminder_email": _("Reminder of the deposit"),
+        "delivery_date_email": _("New delivery date"),
+    }
+
+
+TELLERS: dict[str, Teller] = {
+    # The page has fields for it, which say more than a sentence.
+    "record_deposit": _silent,
+    "lock_editor": _silent,
+    "set_payment_deadline": _payment_deadline,
+    "clear_payment_deadline": _silent,
+    "set_deposit_amount": _deposit_is_fixed,
+    "set_changes_deadline": _changes_deadline,
+    "keep_changes_deadline": _kept_deadline,
+    "clear_deadlines": _deadlines_end,
+    "set_delivery_date": _delivery_date,
+    "note_attendance": _attendance,
+    "set_editor": _editor,
+    "note_cancellation": _canceling_is_final,
+    "owe_refund": _refund_is_owed,
+    "release_time": _time_is_free,
+    "tell_photographers": _photographers_are_told,
+    "tell_editors": _editors_are_told,
+    "tell_coordinators_ready": _coordination_is_told,
+    "tell_freed": _freed_are_told,
+    "mail_confirmation": _mail("confirmation_email"),
+    "mail_material_ready": _mail("material_ready_email"),
+    "mail_cancellation": _mail("cancellation_email"),
+    "drop_mail": _waiting_mail_is_dropped,
+    "drop_notices": _silent,
+}
+
+
+def hours_of(row: StaffReservation) -> str:
+    """A coverage in words: "Sat 28 Nov 13:15 to 17:00"."""
+    return _("%(day)s %(start)s to %(end)s") % {
+        "day": day(row.starts_at),
+        "start": clock(row.starts_at),
+        "end": clock(row.ends_at),
+    }
+
+
+def _names(rows: Iterable[StaffReservation]) -> str:
+    return ", ".join(row.staff.full_name for row in rows)
+
+
+# -- what canceling pays back ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    """One way of canceling, as the table shows it. ``later`` is None when nothing changes with the deadline."""
+
+    initiator: str
+    who: str
+    base: Decimal
+    today: Decimal
+    percentage: int | None
+    rule: str
+    later: Decimal | None
+    later_percentage: int | None
+    later_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTable:
+    rows: list[RefundRow]
+    turns_at: datetime | None
+    """From when the later amounts hold."""
+
+    @property
+    def shown(self) -> list[RefundRow]:
+        """The rows for reading: the studio and force majeure as one where they come to the same."""
+        client, company, force_majeure = self.rows
+        if replace(company, initiator="", who="") != replace(force_majeure, initiator="", who=""):
+            return self.rows
+        return [client, replace(company, who=_("The studio or force majeure"))]
+
+
+def refund_table(session: "Session", account: Account, *, now: datetime) -> RefundTable:
+    """What each way of canceling pays back, today and after the changes deadline (D14, D18)."""
+    rows, turns = [], None
+    for preview in cancellation.previews(session, account, now=now):
+        later = preview.later
+        turns = preview.later_from or turns
+        rows.append(
+            RefundRow(
+                initiator=preview.initiator,
+                who=str(sentences.INITIATORS[preview.initiator]),
+                base=preview.today.base,
+                today=preview.today.amount,
+                percentage=percentage_of(preview.today.reason),
+                rule=sentences.refund_rule(preview.today.reason),
+                later=later.amount if later else None,
+                later_percentage=percentage_of(later.reason) if later else None,
+                later_rule=sentences.refund_rule(later.reason) if later else "",
+            )
+        )
+    return RefundTable(rows, turns)
+
+
+def percentage_of(reason: str) -> int | None:
+    """The percentage in force for a reason of ``calculate_refund``; None where no percentage is applied."""
+    rates = Percentages.in_force()
+    return {
+        "Within changes deadline": rates.within_deadline,
+        "After changes deadline": rates.after_deadline,
+        "Company cannot fulfill": rates.force_majeure,
+        "Client cancellation after assignment": rates.client_after_assigned,
+    }.get(reason.split(" - ")[0])
+
+
+def rows_with_people(session: "Session") -> list[StaffReservation]:
+    """The photographers who are on the session, the lead first. Asked once and kept, as ``with_people`` keeps them."""
+    if not hasattr(session, "current_assignments"):
+        current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
+        session.current_assignments = list(current.order_by("-is_lead_photographer", "during", "id"))
+    return session.current_assignments
+
+
+def is_forward(transition: "Transition", status: str) -> bool:
+    """Towards delivery, not back and not out."""
+    path = workflow.PATH
+    return transition.target in path and status in path and path.index(transition.target) > path.index(status)
