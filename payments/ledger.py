@@ -23,8 +23,6 @@ from studio.errors import ImmutableSession, InvalidInput, PaymentExceedsTotal, S
 if TYPE_CHECKING:
     from studio.models import User
 
-ONE_LIVE_DEPOSIT = "payment_one_live_deposit"
-
 
 class Billed(Protocol):
     """What the ledger needs to know of a session."""
@@ -95,7 +93,7 @@ def register_deposit(
         raise _deposit_exists()
     split = money.split_deposit(amount, money.ZERO if has_deposit else session.deposit_amount)
     parts = [(PaymentType.DEPOSIT, split.deposit), (PaymentType.BALANCE, split.balance)]
-    with _second_deposit_refused():
+    with _constraints_speak(session, amount):
         return [
             _add(session, kind, part, method, document_number, payment_date, by, now, notes)
             for kind, part in parts
@@ -124,7 +122,8 @@ def register_balance(
             _("A balance payment comes after the deposit, and this session has none."),
             details={"failed": ["no_deposit"]},
         )
-    return _add(session, PaymentType.BALANCE, amount, method, document_number, payment_date, by, now, notes)
+    with _constraints_speak(session, amount):
+        return _add(session, PaymentType.BALANCE, amount, method, document_number, payment_date, by, now, notes)
 
 
 def verify(payment: Payment, *, by: "User", now: datetime) -> None:
@@ -147,23 +146,18 @@ def owe_refund(
     Raises ``InvalidInput`` for more than what was paid and is not yet promised back.
     """
     state = account(session)
-    free = state.net_paid - state.pending_refunds
-    if not money.ZERO < amount <= free:
-        raise InvalidInput(
-            _("A refund is more than zero and at most what was paid and is not owed back already (%(free)s).")
-            % {"free": free},
-            field="amount",
-            details={"amount": str(amount), "refundable": str(free)},
+    if not money.ZERO < amount <= _refundable(state):
+        raise _refund_too_large(state, amount)
+    with _constraints_speak(session, amount):
+        return Payment.objects.create(
+            session_id=session.pk,
+            payment_type=PaymentType.REFUND,
+            amount=amount,
+            payment_date=today,
+            registered_by=by,
+            registered_at=now,
+            notes=notes,
         )
-    return Payment.objects.create(
-        session_id=session.pk,
-        payment_type=PaymentType.REFUND,
-        amount=amount,
-        payment_date=today,
-        registered_by=by,
-        registered_at=now,
-        notes=notes,
-    )
 
 
 def pay_out(
@@ -258,9 +252,35 @@ def _deposit_exists() -> InvalidInput:
     )
 
 
+def _is_canceled() -> ImmutableSession:
+    return ImmutableSession(_("The session is canceled: no payments are taken for it."))
+
+
+def _exceeds_total(state: money.Account, amount: Decimal) -> PaymentExceedsTotal:
+    return PaymentExceedsTotal(
+        _("That is more than is left to pay: %(room)s.") % {"room": state.room_for_payment},
+        field="amount",
+        details=_above_total(state, amount),
+    )
+
+
+def _refundable(state: money.Account) -> Decimal:
+    return state.net_paid - state.pending_refunds
+
+
+def _refund_too_large(state: money.Account, amount: Decimal) -> InvalidInput:
+    free = _refundable(state)
+    return InvalidInput(
+        _("A refund is more than zero and at most what was paid and is not owed back already (%(free)s).")
+        % {"free": free},
+        field="amount",
+        details={"amount": str(amount), "refundable": str(free)},
+    )
+
+
 def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Account:
     if session.is_canceled:
-        raise ImmutableSession(_("The session is canceled: no payments are taken for it."))
+        raise _is_canceled()
     if not amount.is_finite() or amount <= 0 or amount != money.quantise(amount):
         raise InvalidInput(
             _("An amount is more than zero, with at most two decimal places."),
@@ -270,11 +290,7 @@ def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Ac
     _refuse_unknown_method(method)
     state = account(session)
     if amount > state.room_for_payment:
-        raise PaymentExceedsTotal(
-            _("That is more than is left to pay: %(room)s.") % {"room": state.room_for_payment},
-            field="amount",
-            details=_above_total(state, amount),
-        )
+        raise _exceeds_total(state, amount)
     return state
 
 
@@ -294,12 +310,19 @@ def _above_total(state: money.Account, amount: Decimal) -> dict[str, Any]:
 
 
 @contextmanager
-def _second_deposit_refused() -> Iterator[None]:
-    """A savepoint in which the constraint against a second live deposit speaks the sentence that a slow user gets."""
+def _constraints_speak(session: Billed, amount: Decimal) -> Iterator[None]:
+    """A savepoint in which the ledger's own constraints raise what a slow user gets; other errors go on as they are."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        if ONE_LIVE_DEPOSIT in str(error):
-            raise _deposit_exists() from error
+        match getattr(getattr(error.__cause__, "diag", None), "constraint_name", None):
+            case "payment_one_live_deposit":
+                raise _deposit_exists() from error
+            case "payment_within_total":
+                raise _exceeds_total(account(session), amount) from error
+            case "payment_for_a_live_session":
+                raise _is_canceled() from error
+            case "refund_within_paid":
+                raise _refund_too_large(account(session), amount) from error
         raise

@@ -71,7 +71,9 @@ def open_request(
 
     with audit.act():
         require(by, Perm.SESSION_CREATE)
-        if client.deleted_at is not None or not client.active:
+        # Locked: whoever deletes the client at this moment sees this session, or is seen here.
+        client = Client.objects.select_for_update(no_key=True).bookable().filter(pk=client.pk).first()
+        if client is None:
             raise InvalidInput(_("The client is not active."), field="client")
         span = when.span()
         _refuse_past(workflow.REQUEST, span, by=by, now=now)

@@ -33,6 +33,11 @@ def copies(
     return rows
 
 
+def same(session: Session, count: int) -> list[Session]:
+    """One session as ``count`` people have it before them: instances of their own."""
+    return [Session.objects.get(pk=session.pk) for _ in range(count)]
+
+
 def _copy(original: Session, number: int, later: timedelta) -> Session:
     row = Session.objects.get(pk=original.pk)
     row.pk, row.code = None, next_code(original.created_at)

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import QuerySet
 
-from payments.models import Payment
 from scheduling import booking
 from scheduling.models import Room
-from sessions_app.actions import pay, reach
-from sessions_app.models import Session
-from sessions_app.models import session as session_module
 
 ROOM_CONSTRAINT = ("scheduling_roomreservation", booking.ROOM_NEVER_TWICE)
 STAFF_CONSTRAINT = ("scheduling_staffreservation", booking.STAFF_NEVER_TWICE)
@@ -36,19 +33,9 @@ def without_resource_locks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(booking, "lock_rooms", read_rooms)
 
 
-def without_session_lock(patch: pytest.MonkeyPatch) -> None:
-    def read_session(pk: int) -> Session:
-        return Session.objects.present().select_related("client", "room").get(pk=pk)
-
-    patch.setattr(session_module, "lock_session", read_session)
-    patch.setattr(reach, "lock_session", read_session)
-
-
-def without_payment_lock(patch: pytest.MonkeyPatch) -> None:
-    def read_payment(payment: Payment, **_asked: Any) -> Payment:
-        return Payment.objects.get(pk=payment.pk)
-
-    patch.setattr(pay, "_locked_payment", read_payment)
+def without_row_locks(patch: pytest.MonkeyPatch) -> None:
+    """Every SELECT ... FOR UPDATE becomes a plain SELECT: of sessions, people, rooms, clients, payments, mails."""
+    patch.setattr(QuerySet, "select_for_update", lambda rows, **how: rows.all())
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from sessions_app.actions.request import When
 from sessions_app.models import Session
 from sessions_app.states import SessionType
 from studio.roles import Role
-from tests.factories.domain import RoomFactory, Studio, person
+from tests.factories.domain import ClientFactory, RoomFactory, Studio, person
 from tests.races import guards
 from tests.races.copies import copies
-from tests.races.together import FEWER, ROUNDS, TRIES, WIDTH, Act, Crowd, Tally, assert_typed, winners
+from tests.races.together import FEWER, ROUNDS, WIDTH, Act, Crowd, Tally, assert_typed, show, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -57,17 +57,19 @@ def same_photographer(studio: Studio) -> Booking:
 
 def overlapping(studio: Studio) -> Booking:
     """New requests that overlap, no two for the same minutes: one room for all, one photographer for every other."""
+    clients = ClientFactory.create_batch(WIDTH)
 
     def acts() -> list[Act]:
         room, photographer = RoomFactory(), person(Role.PHOTOGRAPHER)
         return [
             partial(
                 studio.request,
+                client=client,
                 when=minutes_later(studio, 2 * number),
                 room_id=room.pk,
                 photographer_ids=() if number % 2 else (photographer.pk,),
             )
-            for number in range(WIDTH)
+            for number, client in enumerate(clients)
         ]
 
     return acts
@@ -127,11 +129,12 @@ def test_the_locks_alone_let_no_double_booking_in(race, studio, crowd, tally, no
 def test_without_guards_double_bookings_appear(race, studio, crowd, tally, no_constraints, monkeypatch):
     guards.without_resource_locks(monkeypatch)
     line, acts = tally(f"{_named(race)}, CONTROL"), race(studio)
-    for _ in range(TRIES):
+
+    def attempt() -> int:
         line.add(crowd.race(acts()), broken=double_bookings())
-        if line.broken:
-            return
-    pytest.fail("Without its guards the race does not show: it would not show a missing guard either.")
+        return line.broken
+
+    show(attempt)
 
 
 @pytest.fixture
@@ -145,14 +148,20 @@ def no_constraints(transactional_db: None, crowd: Crowd) -> Iterator[None]:
 
 
 def opposite_pairs(studio: Studio) -> Booking:
-    """Requests for the same two photographers, each named first by every other one."""
+    """Requests of many clients for the same two photographers, each named first by every other one."""
+    clients = ClientFactory.create_batch(WIDTH)
 
     def acts() -> list[Act]:
         pair = (person(Role.PHOTOGRAPHER).pk, person(Role.PHOTOGRAPHER).pk)
         orders = (pair, pair[::-1])
         return [
-            partial(studio.request, session_type=SessionType.EXTERNAL, photographer_ids=orders[number % 2])
-            for number in range(WIDTH)
+            partial(
+                studio.request,
+                client=client,
+                session_type=SessionType.EXTERNAL,
+                photographer_ids=orders[number % 2],
+            )
+            for number, client in enumerate(clients)
         ]
 
     return acts
@@ -173,12 +182,13 @@ def test_photographers_locked_one_by_one_deadlock(studio, crowd, tally, monkeypa
     monkeypatch.setattr(booking, "lock_people", only_single)
     crowd.deadlock_timeout = "10ms"
     line, acts = tally("opposite orders, CONTROL"), opposite_pairs(studio)
-    for _ in range(TRIES):
+
+    def attempt() -> int:
         outcomes = crowd.race(acts())
         line.add(outcomes, broken=sum(outcome.code == "OperationalError" for outcome in outcomes))
-        if line.broken:
-            return
-    pytest.fail("Without one order of locks there is no deadlock to prevent.")
+        return line.broken
+
+    show(attempt)
 
 
 def test_exchanging_photographers_both_ways_never_deadlocks(studio, crowd, tally):

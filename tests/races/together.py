@@ -1,7 +1,7 @@
 """Many at once: threads that wait at a line, each with its own connection, and are released together.
 
 ``RACE_ROUNDS`` and ``RACE_WIDTH`` in the environment set how often and how many. The races whose losers lose early run
-in full; ``FEWER`` rounds are for those in which all do the whole work, and for the variants with one guard only, so that
+in full; ``FEWER`` rounds are for those in which all do the whole work, and for the variants with one guard, so that
 all of it fits into two and a half minutes on two cores. A race that its control does not show proves nothing: controls
 are tried ``TRIES`` times.
 """
@@ -113,11 +113,14 @@ class Tally:
     worst: float = 0.0
     shown: dict[str, str] = field(default_factory=dict)
 
-    def add(self, outcomes: Sequence[Outcome], broken: int = 0) -> None:
-        """``broken`` counts what this round must not have left behind: double bookings, second refunds."""
+    def add(self, outcomes: Sequence[Outcome], broken: int = 0, won: int | None = None) -> None:
+        """``broken`` counts what this round must not have left behind: double bookings, second refunds.
+
+        ``won`` is given where an act may end well without having done anything, as a job does.
+        """
         self.rounds += 1
         self.width = len(outcomes)
-        self.winners += len(winners(outcomes))
+        self.winners += len(winners(outcomes)) if won is None else won
         self.losers.update(outcome.code for outcome in outcomes if not outcome.won)
         self.broken += broken
         self.worst = max(self.worst, *(outcome.seconds for outcome in outcomes))
@@ -137,6 +140,25 @@ def assert_typed(outcomes: Sequence[Outcome], *codes: str) -> None:
     for outcome in outcomes:
         if not outcome.won and outcome.code not in codes:
             raise AssertionError(f"a loser got {outcome.code} instead of {codes}") from outcome.error
+
+
+def untyped(outcomes: Sequence[Outcome]) -> int:
+    """How many got an error that is not the studio's own."""
+    return sum(not outcome.won and not isinstance(outcome.error, StudioError) for outcome in outcomes)
+
+
+def show(attempt: Callable[[], int]) -> None:
+    """Try a control until it shows its race: ``attempt`` is one round and returns what it broke."""
+    for _ in range(TRIES):
+        if attempt():
+            return
+    raise AssertionError("Without its guard the race does not show: it would not show a missing guard either.")
+
+
+def turned(acts: list[Act], number: int) -> list[Act]:
+    """The same acts with another one in front: threads do not all start at quite the same moment."""
+    number %= len(acts)
+    return acts[number:] + acts[:number]
 
 
 def winners(outcomes: Sequence[Outcome]) -> list[Outcome]:
