@@ -73,6 +73,8 @@ def build() -> Ten:
         if state == workflow.NEGOTIATION:
             price.add_package(session, package=studio.package, by=studio.coordinator, now=studio.now)
         session.refresh_from_db()
+    with connection.cursor() as cursor:  # what waits for the end of the transaction is checked now
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     actors = {
         "system": None,
         "anonymous": AnonymousUser(),

@@ -1,0 +1,403 @@
+"""Every constraint and trigger is hit by a raw write, and refuses by its own name (style 5).
+
+None of these writes goes through an action: they are what an import, a shell or an action with an error in it would do.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import F
+
+from catalog.models import Item, Package, PackageItem
+from payments.models import Payment
+from scheduling.models import Room, RoomReservation, StaffReservation
+from sessions_app.models import Client, Session, SessionDetail, SessionUserObjectPermission, StatusHistory
+from studio.models import AuditEvent, JobRun, Notice, OutgoingEmail, User
+from tests.matrix.conftest import Ten, tried
+
+pytestmark = pytest.mark.django_db
+
+OURS = {"studio", "catalog", "scheduling", "payments", "sessions_app"}
+NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
+FAR = datetime(2030, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+Hit = Callable[[Ten], Any]
+
+
+def on(state: str, **values: Any) -> Hit:
+    """A raw update of the session in this state."""
+    return lambda ten: Session.objects.filter(pk=ten.walks[state].session.pk).update(**values)
+
+
+def of(state: str, model: type, **values: Any) -> Hit:
+    """A raw update of the rows of ``model`` that belong to the session in this state."""
+    return lambda ten: model.objects.filter(session=ten.walks[state].session).update(**values)
+
+
+def to(model: type, **values: Any) -> Hit:
+    """A raw update of one row of ``model``."""
+    return lambda ten: model.objects.filter(pk=model.objects.order_by("pk").first().pk).update(**values)
+
+
+def pay(state: str, **values: Any) -> Hit:
+    """A raw new payment for the session in this state."""
+    row = {
+        "payment_type": "Balance",
+        "amount": Decimal("10.00"),
+        "payment_method": "Cash",
+        "payment_date": date(2026, 3, 2),
+        "registered_at": NOW,
+    } | values
+    return lambda ten: Payment.objects.bulk_create([Payment(session=ten.walks[state].session, **row)])
+
+
+def hold_room(**values: Any) -> Hit:
+    """A raw room reservation, by default a closure of the room far away."""
+    row = {"during": (FAR, FAR + HOUR), "created_at": NOW} | values
+    return lambda ten: RoomReservation.objects.bulk_create([RoomReservation(**{"room": ten.studio.room} | row)])
+
+
+def hold_person(**values: Any) -> Hit:
+    """A raw staff reservation, by default time off far away."""
+    row = {"during": (FAR, FAR + HOUR), "created_at": NOW} | values
+    return lambda ten: StaffReservation.objects.bulk_create(
+        [StaffReservation(**{"staff": ten.studio.photographer} | row)]
+    )
+
+
+def room_at_the_time_of_a_session(ten: Ten) -> None:
+    session = ten.walks["Confirmed"].session
+    last_minute = (session.ends_at - timedelta(minutes=1), session.ends_at + HOUR)
+    hold_room(during=last_minute)(ten)
+
+
+def person_at_the_time_of_a_session(ten: Ten) -> None:
+    session = ten.walks["Confirmed"].session
+    hold_person(during=(session.starts_at - HOUR, session.starts_at + timedelta(minutes=1)))(ten)
+
+
+def second_room_for_a_session(ten: Ten) -> None:
+    hold_room(session=ten.walks["Request"].session)(ten)
+
+
+def same_person_twice_on_a_session(ten: Ten) -> None:
+    hold_person(session=ten.walks["Request"].session)(ten)
+
+
+def session_without_history(ten: Ten) -> None:
+    row = ten.session("Request")
+    row.pk, row.code, row.room = None, "S-1", None
+    row.save(force_insert=True)
+
+
+def deleted(model: type) -> Hit:
+    return lambda ten: model.objects.filter(session=ten.walks["Confirmed"].session).delete()
+
+
+def history(previous: str | None, new: str) -> Hit:
+    return lambda ten: StatusHistory.objects.create(
+        session=ten.walks["Request"].session, previous_status=previous, new_status=new, changed_at=NOW
+    )
+
+
+def voided(ten: Ten) -> None:
+    pay("Confirmed", deleted_flag=True, deleted_at=NOW, deleted_reason="Typed twice")(ten)
+    Payment.objects.filter(deleted_flag=True).update(deleted_flag=False, deleted_at=None, deleted_reason="")
+
+
+def twice(model: type, **values: Any) -> Hit:
+    return lambda ten: model.objects.bulk_create([model(**values), model(**values)])
+
+
+def notice_twice(ten: Ten) -> None:
+    twice(Notice, recipient=ten.studio.admin, kind="material_ready", key="k")(ten)
+
+
+def grant_twice(ten: Ten) -> None:
+    row = SessionUserObjectPermission.objects.first()
+    SessionUserObjectPermission.objects.create(
+        user_id=row.user_id, permission_id=row.permission_id, content_object_id=row.content_object_id
+    )
+
+
+def sql(statement: str) -> Hit:
+    """Past the fields of the models, which mend some values on their way."""
+
+    def run(ten: Ten) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    return run
+
+
+def unknown_status(ten: Ten) -> None:
+    """What no state means is refused by the deadlines already, so those are taken out of the way."""
+    sql("ALTER TABLE sessions_app_session DROP CONSTRAINT session_changes_deadline_from_confirmed_on")(ten)
+    on("Request", status="Lost")(ten)
+
+
+EMPTY = DateTimeTZRange(empty=True)
+
+HITS: list[tuple[str, str, Hit]] = [
+    # -- sessions
+    ("session_status_known", "unknown word", unknown_status),
+    ("session_type_known", "unknown word", on("Request", session_type="Wedding", room=None)),
+    ("session_ends_after_it_starts", "no length", on("Request", ends_at=F("starts_at"))),
+    ("session_ends_after_it_starts", "backwards", on("Request", ends_at=F("starts_at") - HOUR)),
+    ("session_lasts_a_day_at_most", "a second more", on("Request", ends_at=F("starts_at") + timedelta(seconds=86401))),
+    ("session_amounts_not_negative", "discount", on("Request", discount=-1, total=1)),
+    ("session_amounts_not_negative", "total", on("Request", discount=1, total=-1)),
+    ("session_total_adds_up", "a cent more", on("Confirmed", total=F("total") + Decimal("0.01"))),
+    ("session_transport_is_external", "studio", on("Confirmed", transportation_cost=10, total=F("total") + 10)),
+    ("session_external_has_a_place", "nowhere", on("Request", session_type="External", room=None, location="")),
+    ("session_room_is_for_studio", "external", on("Request", session_type="External", location="Finca El Pilar")),
+    ("session_studio_has_a_room_from_assigned_on", "assigned", on("Assigned", room=None)),
+    ("session_studio_has_a_room_from_assigned_on", "completed", on("Completed", room=None)),
+    ("session_deposit_percentage", "above 100", on("Request", deposit_percentage=101)),
+    ("session_deposit_not_negative", "below zero", on("Confirmed", deposit_amount=-1)),
+    ("session_payment_deadline_when_pre_scheduled", "missing", on("Pre-scheduled", payment_deadline=None)),
+    ("session_payment_deadline_when_pre_scheduled", "no deposit", on("Pre-scheduled", deposit_amount=None)),
+    ("session_payment_deadline_when_pre_scheduled", "too early", on("Request", payment_deadline=NOW)),
+    ("session_payment_deadline_when_pre_scheduled", "left over", on("Confirmed", payment_deadline=NOW)),
+    ("session_changes_deadline_from_confirmed_on", "missing", on("Confirmed", changes_deadline=None)),
+    ("session_changes_deadline_from_confirmed_on", "too early", on("Negotiation", changes_deadline=NOW)),
+    ("session_editor_from_editing_on", "missing", on("In Editing", assigned_editor=None)),
+    ("session_editor_from_editing_on", "too early", lambda ten: on("Attended", assigned_editor=ten.studio.editor)(ten)),
+    ("session_delivery_date_from_assigned_on", "missing", on("Assigned", estimated_delivery_date=None)),
+    ("session_editing_days_positive", "none", on("Request", estimated_editing_days=0)),
+    ("session_canceled_with_when_and_why", "without when", on("Canceled", canceled_at=None)),
+    ("session_canceled_with_when_and_why", "without why", on("Canceled", cancellation_reason="")),
+    ("session_canceled_with_when_and_why", "without who", on("Canceled", canceled_by_initiator="")),
+    ("session_canceled_with_when_and_why", "not canceled", on("Request", canceled_at=NOW)),
+    ("session_status_has_history", "changed", on("Request", status="Negotiation")),
+    ("session_status_has_history", "new", session_without_history),
+    # -- history
+    ("history_is_a_change", "to itself", history("Request", "Request")),
+    ("history_begins_once", "again", history(None, "Request")),
+    ("history_is_append_only", "edited", of("Confirmed", StatusHistory, reason="It was otherwise")),
+    ("history_is_append_only", "deleted", deleted(StatusHistory)),
+    # -- lines
+    ("line_quantity_positive", "none", of("Confirmed", SessionDetail, quantity=0, line_subtotal=0)),
+    ("line_price_not_negative", "gift", of("Confirmed", SessionDetail, quantity=1, unit_price=-5, line_subtotal=-5)),
+    (
+        "line_subtotal_is_the_product",
+        "a cent more",
+        of("Confirmed", SessionDetail, line_subtotal=F("line_subtotal") + 1),
+    ),
+    ("line_has_a_name", "nameless", of("Confirmed", SessionDetail, item_name="")),
+    ("line_reference_whole", "of nothing", of("Confirmed", SessionDetail, reference_type="")),
+    ("line_reference_whole", "without number", of("Confirmed", SessionDetail, reference_id=None)),
+    ("line_reference_whole", "unknown word", of("Confirmed", SessionDetail, reference_type="Gift")),
+    # -- clients
+    (
+        "client_email_unique",
+        "other case",
+        lambda ten: Client.objects.create(
+            full_name="Twin", email=ten.studio.client.email.upper(), primary_phone="5555-0000"
+        ),
+    ),
+    ("client_has_a_name", "nameless", to(Client, full_name="")),
+    ("client_type_known", "unknown word", to(Client, client_type="Robot")),
+    ("client_deleted_is_inactive", "still active", to(Client, deleted_at=NOW)),
+    # -- payments
+    ("payment_amount_positive", "nothing", pay("Confirmed", amount=0)),
+    ("payment_amount_positive", "less than nothing", pay("Confirmed", amount=-5)),
+    ("payment_type_known", "unknown word", pay("Confirmed", payment_type="Tip")),
+    ("payment_status_known", "unknown word", pay("Confirmed", payment_status="Maybe", verified_at=NOW)),
+    ("payment_method_known", "unknown word", pay("Confirmed", payment_method="Shells")),
+    ("payment_method_known", "none", pay("Confirmed", payment_method="")),
+    (
+        "payment_method_known",
+        "refund paid out by nothing",
+        pay("Confirmed", payment_type="Refund", payment_method="", payment_status="Verified", verified_at=NOW),
+    ),
+    ("payment_decided_when_decided", "pending", pay("Confirmed", verified_at=NOW)),
+    ("payment_decided_when_decided", "verified", pay("Confirmed", payment_status="Verified")),
+    ("payment_voided_with_when_and_why", "without both", pay("Confirmed", deleted_flag=True)),
+    ("payment_voided_with_when_and_why", "without why", pay("Confirmed", deleted_flag=True, deleted_at=NOW)),
+    ("payment_voided_with_when_and_why", "not voided", pay("Confirmed", deleted_reason="Typed twice")),
+    ("payment_one_live_deposit", "second", pay("Confirmed", payment_type="Deposit")),
+    ("payment_within_total", "a cent more", pay("Confirmed", amount=Decimal("500.01"))),
+    ("refund_within_paid", "a cent more", pay("Confirmed", payment_type="Refund", amount=Decimal("500.01"))),
+    ("payment_for_a_live_session", "canceled", pay("Canceled")),
+    ("payment_is_never_edited", "amount", of("Confirmed", Payment, amount=1)),
+    ("payment_is_never_edited", "type", of("Confirmed", Payment, payment_type="Balance")),
+    ("payment_is_never_edited", "undone", of("Confirmed", Payment, payment_status="Pending", verified_at=None)),
+    ("payment_is_never_edited", "document", of("Confirmed", Payment, document_number="Another")),
+    ("payment_is_never_edited", "back from the void", voided),
+    (
+        "payment_is_never_edited",
+        "of another session",
+        lambda ten: of("Confirmed", Payment, session=ten.walks["Pre-scheduled"].session)(ten),
+    ),
+    ("payment_is_never_deleted", "deleted", deleted(Payment)),
+    # -- rooms and people
+    ("room_code_unique", "other case", lambda ten: Room.objects.create(code=ten.studio.room.code.lower(), name="Twin")),
+    ("room_capacity_positive", "none", to(Room, capacity=0)),
+    ("room_status_known", "unknown word", to(Room, status="Flooded")),
+    ("room_never_twice", "overlapping", room_at_the_time_of_a_session),
+    ("room_reservation_span", "empty", hold_room(during=EMPTY)),
+    ("room_reservation_span", "end included", hold_room(during=DateTimeTZRange(FAR, FAR + HOUR, "[]"))),
+    ("room_reservation_span", "start excluded", hold_room(during=DateTimeTZRange(FAR, FAR + HOUR, "()"))),
+    ("room_reservation_span", "for ever", hold_room(during=DateTimeTZRange(FAR, None))),
+    ("room_reservation_one_per_session", "second", second_room_for_a_session),
+    ("staff_never_twice", "overlapping", person_at_the_time_of_a_session),
+    ("staff_reservation_span", "empty", hold_person(during=EMPTY)),
+    ("staff_reservation_span", "since ever", hold_person(during=DateTimeTZRange(None, FAR))),
+    (
+        "assignment_status_known",
+        "unknown word",
+        of("Confirmed", StaffReservation, assignment_status="Lost", released_at=NOW),
+    ),
+    (
+        "assignment_reassigned_is_released",
+        "still held",
+        lambda ten: (
+            StaffReservation.objects.holding()
+            .filter(session=ten.walks["Confirmed"].session)
+            .update(assignment_status="Reassigned")
+        ),
+    ),
+    ("time_off_leads_nothing", "lead", hold_person(is_lead_photographer=True)),
+    ("time_off_leads_nothing", "attended", hold_person(attended_at=NOW)),
+    ("assignment_once_per_session", "second", same_person_twice_on_a_session),
+    (
+        "assignment_one_lead",
+        "two",
+        lambda ten: (
+            StaffReservation.objects.holding()
+            .filter(session=ten.walks["Confirmed"].session)
+            .update(is_lead_photographer=True)
+        ),
+    ),
+    # -- catalogue
+    (
+        "item_code_unique",
+        "other case",
+        lambda ten: Item.objects.create(
+            code=Item.objects.first().code.lower(), name="Twin", item_type="Album", unit_price=1
+        ),
+    ),
+    ("item_price_not_negative", "gift", to(Item, unit_price=-1)),
+    ("item_quantity_positive", "none", to(Item, default_quantity=0)),
+    ("item_type_known", "unknown word", to(Item, item_type="Statue")),
+    ("item_measure_known", "unknown word", to(Item, unit_measure="Bushel")),
+    (
+        "package_code_unique",
+        "other case",
+        lambda ten: Package.objects.create(code=ten.studio.package.code.lower(), name="Twin", base_price=1),
+    ),
+    ("package_price_not_negative", "gift", to(Package, base_price=-1)),
+    ("package_editing_days_positive", "none", to(Package, estimated_editing_days=0)),
+    ("package_session_type_known", "unknown word", to(Package, session_type="Moon")),
+    (
+        "package_item_once",
+        "twice",
+        lambda ten: PackageItem.objects.create(
+            package=ten.studio.package, item=ten.studio.package.content.first().item
+        ),
+    ),
+    ("package_item_quantity_positive", "none", to(PackageItem, quantity=0)),
+    # -- the leaf
+    ("user_email_in_lower_case", "upper case", sql("UPDATE studio_user SET email = upper(email)")),
+    ("user_has_a_name", "nameless", to(User, full_name="")),
+    ("user_commission_rate_0_to_1", "above 1", to(User, commission_rate=Decimal("1.001"))),
+    ("user_commission_rate_0_to_1", "below 0", to(User, commission_rate=Decimal("-0.001"))),
+    ("user_language_known", "unknown", to(User, language="fr")),
+    ("audit_event_named", "nameless", lambda ten: AuditEvent.objects.create(event="")),
+    ("notice_once_for_each_key", "twice", notice_twice),
+    ("mail_status_known", "unknown word", to(OutgoingEmail, status="lost")),
+    ("mail_sent_has_its_time", "without", to(OutgoingEmail, status="sent", sent_at=None)),
+    ("mail_sent_has_its_time", "not sent", to(OutgoingEmail, status="waiting", sent_at=NOW)),
+    ("mail_claimed_has_its_time", "without", to(OutgoingEmail, status="claimed", sent_at=None, claimed_at=None)),
+    ("job_once_a_day", "twice", twice(JobRun, job="auto_cancel_unpaid", local_date=date(2026, 3, 2), due_at=NOW)),
+]
+
+# Unique columns and pairs, whose constraints are named by Django: by what they are of.
+UNIQUE: dict[str, Hit] = {
+    "Session.code": lambda ten: on("Request", code=ten.walks["Canceled"].session.code)(ten),
+    "User.email": lambda ten: User.objects.filter(pk=ten.studio.admin.pk).update(email=ten.studio.editor.email),
+    "OutgoingEmail.key": lambda ten: OutgoingEmail.objects.update(key="the same for all"),
+    "SessionUserObjectPermission.user+permission+content_object": grant_twice,
+}
+
+# The triggers, and the names under which they refuse. The last refuses without one.
+TRIGGERS = {
+    "session_status_has_history": {"session_status_has_history"},
+    "history_is_never_changed": {"history_is_append_only"},
+    "history_stays_with_its_session": {"history_is_append_only"},
+    "payment_is_never_edited": {"payment_is_never_edited"},
+    "payment_is_never_deleted": {"payment_is_never_deleted"},
+    "payment_fits": {"payment_within_total", "refund_within_paid", "payment_for_a_live_session"},
+    "studio_audit_append_only": set(),
+}
+
+
+def refused(ten: Ten, hit: Hit) -> IntegrityError:
+    """The database's refusal of a raw write, at the latest at the end of its transaction."""
+    with tried(), pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        hit(ten)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    return refusal.value
+
+
+@pytest.mark.parametrize(("name", "hit"), [pytest.param(name, hit, id=f"{name}-{how}") for name, how, hit in HITS])
+def test_raw_write_is_refused_by_name(ten, name, hit):
+    assert refused(ten, hit).__cause__.diag.constraint_name == name
+
+
+@pytest.mark.parametrize("what", UNIQUE)
+def test_second_of_what_is_unique_is_refused(ten, what):
+    assert "already exists" in str(refused(ten, UNIQUE[what]))
+
+
+def test_audit_log_is_never_edited_nor_deleted(ten):
+    for hit in (
+        lambda _ten: AuditEvent.objects.update(event="nothing"),
+        lambda _ten: AuditEvent.objects.all().delete(),
+    ):
+        with tried():
+            AuditEvent.objects.create(event="denied")
+            assert "append only" in str(refused(ten, hit))
+
+
+def ours() -> list[type]:
+    return [model for model in apps.get_models() if model._meta.app_label in OURS]
+
+
+def test_every_constraint_of_every_model_is_hit():
+    named = {constraint.name for model in ours() for constraint in model._meta.constraints}
+    assert named - {name for name, _how, _hit in HITS} == set()
+    unique = {
+        f"{model.__name__}.{field.name}"
+        for model in ours()
+        for field in model._meta.concrete_fields
+        if field.unique and not field.primary_key
+    }
+    pairs = {f"{model.__name__}.{'+'.join(fields)}" for model in ours() for fields in model._meta.unique_together}
+    assert unique | pairs == set(UNIQUE)
+
+
+def test_every_trigger_is_hit(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " WHERE NOT tgisinternal AND relname ~ '^(studio|catalog|scheduling|payments|sessions_app)_'"
+        )
+        triggers = {name for (name,) in cursor.fetchall()}
+    assert triggers == set(TRIGGERS)
+    assert set().union(*TRIGGERS.values()) <= {name for name, _how, _hit in HITS}
+
+
+def test_names_that_are_hit_are_names_that_there_are():
+    """A constraint that was renamed or taken out leaves no row behind that tests nothing."""
+    named = {constraint.name for model in ours() for constraint in model._meta.constraints}
+    assert {name for name, _how, _hit in HITS} - named == set().union(*TRIGGERS.values())
