@@ -50,6 +50,8 @@ SETTINGS = {
 }
 # For a cluster that nobody will miss: nothing is ever waited for on the disk.
 THROWAWAY_SETTINGS = {
+    # 32 racing threads in each of pytest-xdist's workers, of which there are eight at most.
+    "max_connections": "400",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",

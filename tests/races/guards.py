@@ -65,8 +65,8 @@ def without_trigger(table: str, name: str) -> Iterator[None]:
 
 
 def empty() -> None:
-    """No sessions, and nothing that belongs to one: what the race left behind would refuse the guard's return."""
-    _execute("TRUNCATE sessions_app_session CASCADE")
+    """No sessions with all that is theirs, no runs of jobs: what a race left behind would refuse the guard's return."""
+    _execute("TRUNCATE sessions_app_session, studio_jobrun CASCADE")
 
 
 def _how_to_put_back(table: str, name: str) -> tuple[str, str]:

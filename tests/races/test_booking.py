@@ -21,7 +21,7 @@ from studio.roles import Role
 from tests.factories.domain import ClientFactory, RoomFactory, Studio, person
 from tests.races import guards
 from tests.races.copies import copies
-from tests.races.together import FEWER, ROUNDS, WIDTH, Act, Crowd, Tally, assert_typed, show, winners
+from tests.races.together import FEWER, ONE_GUARD, ROUNDS, WIDTH, Act, Crowd, Tally, assert_typed, show, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -117,12 +117,12 @@ def test_the_constraint_alone_lets_no_double_booking_in(race, studio, crowd, tal
     """Writers without locks deadlock in the exclusion constraint: that, too, is told as taken."""
     guards.without_resource_locks(monkeypatch)
     crowd.deadlock_timeout = "10ms"
-    run(crowd, tally(f"{_named(race)}, constraint only"), race(studio), FEWER)
+    run(crowd, tally(f"{_named(race)}, constraint only"), race(studio), ONE_GUARD)
 
 
 @pytest.mark.parametrize("race", RACES)
 def test_the_locks_alone_let_no_double_booking_in(race, studio, crowd, tally, no_constraints):
-    run(crowd, tally(f"{_named(race)}, locks only"), race(studio), FEWER)
+    run(crowd, tally(f"{_named(race)}, locks only"), race(studio), ONE_GUARD)
 
 
 @pytest.mark.parametrize("race", RACES)

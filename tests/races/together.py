@@ -1,9 +1,9 @@
 """Many at once: threads that wait at a line, each with its own connection, and are released together.
 
 ``RACE_ROUNDS`` and ``RACE_WIDTH`` in the environment set how often and how many. The races whose losers lose early run
-in full; ``FEWER`` rounds are for those in which all do the whole work, and for the variants with one guard, so that
-all of it fits into two and a half minutes on two cores. A race that its control does not show proves nothing: controls
-are tried ``TRIES`` times.
+in full; ``FEWER`` rounds are for those in which all do the whole work, and ``ONE_GUARD`` for the variants with one
+guard only, so that all of it fits into two and a half minutes on two cores. A race that its control does not show
+proves nothing: controls are tried ``TRIES`` times.
 """
 
 import os
@@ -22,6 +22,7 @@ from studio.errors import StudioError
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
 WIDTH = int(os.environ.get("RACE_WIDTH", "32"))
 FEWER = max(1, ROUNDS // 4)
+ONE_GUARD = max(1, ROUNDS // 7)
 TRIES = 20
 
 Act = Callable[[], Any]
