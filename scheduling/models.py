@@ -12,15 +12,16 @@ from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from scheduling.slots import Span
 from studio.conf import STUDIO
 
 
 class RoomStatus(models.TextChoices):
-    ACTIVE = "Active", _("Active")
-    INACTIVE = "Inactive", _("Inactive")
-    MAINTENANCE = "Maintenance", _("Maintenance")
+    ACTIVE = "Active", pgettext_lazy("room", "Active")
+    INACTIVE = "Inactive", pgettext_lazy("room", "Inactive")
+    MAINTENANCE = "Maintenance", pgettext_lazy("room", "Maintenance")
 
 
 class Room(models.Model):

@@ -13,7 +13,7 @@ from typing import Any
 from django.apps import apps as installed
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Role(StrEnum):
@@ -31,11 +31,11 @@ class Role(StrEnum):
 
 
 ROLE_LABELS: dict[Role, Promise] = {
-    Role.ADMIN: _("Admin"),
-    Role.COORDINATOR: _("Coordinator"),
-    Role.PHOTOGRAPHER: _("Photographer"),
-    Role.ARTIST: _("Artist"),
-    Role.EDITOR: _("Editor"),
+    Role.ADMIN: pgettext_lazy("role", "Admin"),
+    Role.COORDINATOR: pgettext_lazy("role", "Coordinator"),
+    Role.PHOTOGRAPHER: pgettext_lazy("role", "Photographer"),
+    Role.ARTIST: pgettext_lazy("role", "Artist"),
+    Role.EDITOR: pgettext_lazy("role", "Editor"),
 }
 
 

@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from payments import money
@@ -110,7 +110,7 @@ def _as_csv(clients: QuerySet[Client], now: datetime) -> HttpResponse:
         _("E-mail"),
         _("Phone"),
         _("Second phone"),
-        _("Active"),
+        pgettext("client", "Active"),
         _("Since"),
         _("Sessions"),
         _("Canceled by the client"),
