@@ -38,23 +38,24 @@ PEOPLE = (
     ("nico", "Nico Valdez", "es", (Role.ARTIST,)),
 )
 
+# Full name, what people call them, mailbox, language.
 CLIENTS = (
-    ("Familia Paz", "paz", "es"),
-    ("Sofía Ruiz", "sofia.ruiz", "es"),
-    ("Colegio Vista Hermosa", "colegio.vista", "es"),
-    ("Andrea Méndez", "andrea.mendez", "es"),
-    ("Jorge López", "jorge.lopez", "es"),
-    ("Café Barista", "cafe.barista", "es"),
-    ("Emily Carter", "emily.carter", "en"),
-    ("Castillo Hermanos", "castillo", "es"),
-    ("Paola Arriaga", "paola.arriaga", "es"),
-    ("Banco Centro", "banco.centro", "es"),
-    ("Luisa Fernanda Gil", "luisa.gil", "es"),
-    ("Mark Jensen", "mark.jensen", "en"),
-    ("Restaurante Altamira", "altamira", "es"),
-    ("Valeria Quan", "valeria.quan", "es"),
-    ("Familia Ordóñez", "ordonez", "es"),
-    ("Tomás Aguirre", "tomas.aguirre", "es"),
+    ("Familia Paz", "Paz", "paz", "es"),
+    ("Sofía Ruiz", "Ruiz", "sofia.ruiz", "es"),
+    ("Colegio Vista Hermosa", "Colegio Vista", "colegio.vista", "es"),
+    ("Andrea Méndez", "Méndez", "andrea.mendez", "es"),
+    ("Jorge López", "López", "jorge.lopez", "es"),
+    ("Café Barista", "Café Barista", "cafe.barista", "es"),
+    ("Emily Carter", "Carter", "emily.carter", "en"),
+    ("Castillo Hermanos", "Castillo", "castillo", "es"),
+    ("Paola Arriaga", "Arriaga", "paola.arriaga", "es"),
+    ("Banco Centro", "Banco Centro", "banco.centro", "es"),
+    ("Luisa Fernanda Gil", "Gil", "luisa.gil", "es"),
+    ("Mark Jensen", "Jensen", "mark.jensen", "en"),
+    ("Restaurante Altamira", "Altamira", "altamira", "es"),
+    ("Valeria Quan", "Quan", "valeria.quan", "es"),
+    ("Familia Ordóñez", "Ordóñez", "ordonez", "es"),
+    ("Tomás Aguirre", "Aguirre", "tomas.aguirre", "es"),
 )
 INSTITUTIONS = {"Colegio Vista Hermosa", "Café Barista", "Castillo Hermanos", "Banco Centro", "Restaurante Altamira"}
 
@@ -76,17 +77,36 @@ PACKAGES = (
     ("PAQ-BODA", "Boda", "External", "8900.00", 15, (("EXT-4H", 2), ("FOTO-D", 60), ("ALB-20", 1), ("VID-3", 1))),
 )
 
-STUDIO_SUBJECTS = (
-    ("Retratos", "PAQ-RET", "Luz suave y fondo claro; dos cambios de ropa."),
-    ("Maternidad", "PAQ-MAT", "Luz natural, tres cambios; trae a su hija."),
-    ("Catálogo de producto", "PAQ-PROD", "Fondo blanco puro, treinta piezas, sin reflejos."),
-    ("Retrato corporativo", "PAQ-RET", "Fondo gris, formal; se necesita también en vertical."),
-)
-EXTERNAL_SUBJECTS = (
-    ("Boda", "PAQ-BODA", "Ceremonia y recepción; foto de grupo con los abuelos al llegar.", "Finca El Pilar, Antigua"),
-    ("Evento", "PAQ-EVE", "Discursos a las 17:00; logos siempre visibles.", "Hotel Las Américas, zona 13"),
-    ("Graduación", "PAQ-EVE", "Entrega de diplomas y foto de cada sección.", "Colegio Vista Hermosa, zona 15"),
-)
+# For people, then for institutions: what it is, which package, what they want, where.
+SUBJECTS = {
+    ("Studio", False): (
+        ("Retratos", "PAQ-RET", "Luz suave y fondo claro; dos cambios de ropa.", ""),
+        ("Maternidad", "PAQ-MAT", "Luz natural, tres cambios; trae a su hija.", ""),
+        ("Recién nacido", "PAQ-MAT", "Sala caliente; la mamá descansa a media sesión.", ""),
+    ),
+    ("Studio", True): (
+        ("Catálogo", "PAQ-PROD", "Fondo blanco puro, treinta piezas, sin reflejos.", ""),
+        ("Retratos de equipo", "PAQ-RET", "Fondo gris, formal; se necesita también en vertical.", ""),
+    ),
+    ("External", False): (
+        (
+            "Boda",
+            "PAQ-BODA",
+            "Ceremonia y recepción; los abuelos se van temprano.",
+            "Finca El Pilar, Antigua Guatemala",
+        ),
+        (
+            "Quince años",
+            "PAQ-EVE",
+            "El vals es a las 18:00; foto con cada padrino.",
+            "Casa Santo Domingo, Antigua Guatemala",
+        ),
+    ),
+    ("External", True): (
+        ("Evento", "PAQ-EVE", "Discursos a las 17:00; logos siempre visibles.", "Hotel Las Américas, zona 13"),
+        ("Aniversario", "PAQ-EVE", "Entrega de reconocimientos y foto de cada área.", "Salón Real, zona 10"),
+    ),
+}
 SLOTS = ((time(9), time(11)), (time(11, 30), time(13)), (time(14), time(16, 30)))
 TRAVEL = timedelta(minutes=45)
 
@@ -154,7 +174,7 @@ class DemoStudio:
             self.packages[code] = package
 
     def _client_book(self) -> None:
-        for number, (name, address, language) in enumerate(CLIENTS):
+        for number, (name, _called, address, language) in enumerate(CLIENTS):
             self.clients.append(
                 Client.objects.create(
                     full_name=name,
@@ -183,21 +203,20 @@ class DemoStudio:
 
     def _studio_session(self, day: date, offset: int, *, slot: int, room: int, photographer: str) -> None:
         start, end = SLOTS[slot]
-        subject, package, wants = STUDIO_SUBJECTS[self.made % len(STUDIO_SUBJECTS)]
-        story = self._request("Studio", day, start, end, subject, wants)
-        story.crew, story.room, story.package = (photographer,), self.rooms[room], self.packages[package]
+        story = self._request("Studio", day, start, end)
+        story.crew, story.room = (photographer,), self.rooms[room]
         story.go(_target(offset, self.made))
 
     def _external_session(self, day: date, offset: int, start: time, end: time, crew: tuple[str, ...]) -> None:
-        subject, package, wants, place = EXTERNAL_SUBJECTS[self.made % len(EXTERNAL_SUBJECTS)]
-        story = self._request("External", day, start, end, subject, wants, place)
-        story.crew, story.package = crew, self.packages[package]
+        story = self._request("External", day, start, end)
+        story.crew = crew
         story.go(_target(offset, self.made))
 
-    def _request(
-        self, kind: str, day: date, start: time, end: time, subject: str, wants: str, place: str = ""
-    ) -> "Story":
-        client = self.clients[self.made % len(self.clients)]
+    def _request(self, kind: str, day: date, start: time, end: time) -> "Story":
+        number = self.made % len(self.clients)
+        client, called = self.clients[number], CLIENTS[number][1]
+        choice = SUBJECTS[kind, client.full_name in INSTITUTIONS]
+        subject, package, wants, place = choice[self.made // 3 % len(choice)]
         self.made += 1
         begins = instant(day, start)
         # Asked for weeks before the session, or in these last days for what lies far ahead.
@@ -209,12 +228,12 @@ class DemoStudio:
             session_type=kind,
             when=When(session_date=day, start_time=start, end_time=end),
             location=place,
-            event_description=f"{subject} {client.full_name.split()[-1]}",
+            event_description=f"{subject} {called}",
             special_notes=wants,
             by=self.users[("carlos", "maria")[self.made % 2]],
             now=asked,
         )
-        return Story(self, session, asked)
+        return Story(self, session, asked, package=self.packages[package])
 
     # -- what does not go by the book -------------------------------------------------------------------------------
 
@@ -265,14 +284,15 @@ class DemoStudio:
             session.cancel(by=by, now=self.now - timedelta(days=days - 1), reason="No contesta.", initiator="client")
 
     def _special(self, day: date, start: time, end: time, subject: str, package: str, *, days_ago: int) -> "Story":
-        client = self.clients[self.made % len(self.clients)]
+        number = self.made % len(self.clients)
+        client, called = self.clients[number], CLIENTS[number][1]
         self.made += 1
         asked = self.now - timedelta(days=days_ago, minutes=10)
         session = request.open_request(
             client=client,
             session_type="Studio",
             when=When(session_date=day, start_time=start, end_time=end),
-            event_description=f"{subject} {client.full_name.split()[-1]}",
+            event_description=f"{subject} {called}",
             room_id=self.rooms[0].pk,
             by=self.users["carlos"],
             now=asked,
@@ -324,12 +344,12 @@ class Story:
         return self.demo.users[("carlos", "maria")[self.session.pk % 2]]
 
     def _negotiation(self) -> None:
-        self.session.negotiate(by=self._office, now=self._tick(timedelta(hours=2)))
+        self.session.negotiate(by=self._office, now=self._tick(min(self.pace, timedelta(hours=2))))
         price.add_package(
             self.session,
             package=self.package,
             by=self._office,
-            now=self._tick(timedelta(minutes=20)),
+            now=self._tick(min(self.pace, timedelta(minutes=20))),
             take_discount=True,
         )
         if self.session.is_external and self.session.pk % 2:
