@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.models import Item, Package
+from payments.money import ZERO
 from sessions_app.actions.price import LARGEST_QUANTITY, LARGEST_TOTAL
 from sessions_app.models import Session
 from studio.fields import AmountField
@@ -83,8 +84,10 @@ class RemovePackageForm(forms.Form):
 
 
 class PriceForm(forms.Form):
-    transportation_cost = AmountField(label=gettext_lazy("Transportation"), required=False, max_value=LARGEST_TOTAL)
-    discount = AmountField(label=gettext_lazy("Discount"), required=False, max_value=LARGEST_TOTAL)
+    transportation_cost = AmountField(
+        label=gettext_lazy("Transportation"), required=False, min_value=ZERO, max_value=LARGEST_TOTAL
+    )
+    discount = AmountField(label=gettext_lazy("Discount"), required=False, min_value=ZERO, max_value=LARGEST_TOTAL)
     discount_reason = forms.CharField(label=gettext_lazy("Reason of the discount"), required=False, max_length=250)
     deposit_percentage = forms.IntegerField(
         label=gettext_lazy("Deposit"),
@@ -106,11 +109,11 @@ class PriceForm(forms.Form):
         self.session = session
 
     def clean(self) -> dict[str, Any]:
-        """An empty amount is zero; an amount that is not sent at all (a machine's) stays as it is."""
+        """An empty amount is zero; what is not sent at all (by a machine) stays as it is."""
         values = super().clean()
-        for name in ("transportation_cost", "discount"):
-            if name in values and values[name] is None:
-                values[name] = (
-                    self.session._meta.get_field(name).default if name in self.data else getattr(self.session, name)
-                )
+        for name in ("transportation_cost", "discount", "discount_reason", "deposit_note"):
+            if name in values and name not in self.data:
+                values[name] = getattr(self.session, name)
+            elif name in values and values[name] is None:
+                values[name] = ZERO
         return values

@@ -252,6 +252,10 @@ class Seat:
     off_reason: str
 
     @property
+    def has_travel(self) -> bool:
+        return self.before > timedelta() or self.after > timedelta()
+
+    @property
     def person(self) -> Any:
         return self.assignment.staff
 
