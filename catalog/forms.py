@@ -60,8 +60,19 @@ class ItemForm(forms.ModelForm):
 class ContentRow(forms.Form):
     """One item of a package, and how many."""
 
-    item = forms.TypedChoiceField(label=_("Item"), coerce=int, empty_value=None, required=False)
-    quantity = CountField(label=_("Quantity"), required=False, max_value=LARGEST_QUANTITY)
+    item = forms.TypedChoiceField(
+        label=_("Item"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    quantity = CountField(
+        label=_("Quantity"),
+        required=False,
+        max_value=LARGEST_QUANTITY,
+        widget=forms.NumberInput(attrs={"class": "form-control", "inputmode": "numeric"}),
+    )
 
     def __init__(self, *args: Any, choices: Iterable[tuple[Any, Any]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,7 +89,13 @@ class ContentRow(forms.Form):
 
 
 ContentRows = forms.formset_factory(
-    ContentRow, extra=SPARE_ROWS, can_delete=True, max_num=MOST_ROWS, validate_max=True, absolute_max=MOST_ROWS + 10
+    ContentRow,
+    extra=SPARE_ROWS,
+    can_delete=True,
+    can_delete_extra=False,
+    max_num=MOST_ROWS,
+    validate_max=True,
+    absolute_max=MOST_ROWS + 10,
 )
 
 

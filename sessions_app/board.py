@@ -3,6 +3,7 @@
 Each row says when, what, why, and the act that answers it. Nothing here decides: the acts do.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -57,6 +58,7 @@ class Waiting:
     """One row of "Waiting for you"; the names are those that ``components/todo_row.html`` reads."""
 
     rank: int
+    kind: str
     at: datetime
     when: str
     tone: str
@@ -70,6 +72,8 @@ class Waiting:
 
 
 LATE, TODAY, SOON, LATER = range(4)
+# Among what is equally urgent: what ends by itself, then money, then what coordination decides.
+ORDER = ("deposit", "verify", "refund", "resources", "overpaid", "deliver", "request")
 TONES = {LATE: "late", TODAY: "late", SOON: "soon", LATER: ""}
 
 
@@ -126,7 +130,7 @@ def waiting(*, now: datetime, with_money: bool) -> list[Waiting]:
     rows = [row for found in _waiting_sessions(clock_) for row in _session_row(found, clock_, with_money)]
     if with_money:
         rows += [_payment_row(payment, clock_) for payment in _waiting_payments()]
-    return sorted(rows, key=lambda row: (row.rank, row.at))
+    return sorted(rows, key=lambda row: (row.rank, ORDER.index(row.kind), row.at))
 
 
 def _waiting_sessions(clock_: Clock) -> Iterator[dict[str, Any]]:
@@ -208,6 +212,7 @@ def _session_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> Iter
     yield Waiting(
         title=found["event_description"] or found["client__full_name"],
         title_url=reverse("session-page", args=[found["code"]]),
+        kind=found["kind"],
         at=found["at"],
         **build(found, clock_, with_money),
     )
@@ -272,23 +277,23 @@ def _resources_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> di
     row = {"rank": rank, "when": clock_.word(deadline), "tone": TONES[rank]}
     if found["has_people"] and found["has_room"]:
         return row | {
-            "text": _("has people and room, and can be assigned"),
-            "why": _("The changes deadline passed on %(when)s.") % {"when": moment(deadline)},
+            "text": _("people and room are there"),
+            "why": _("The changes deadline passed on %(when)s; it can be assigned.") % {"when": moment(deadline)},
             "url": reverse("session-move", args=[code, "assign"]),
             "label": _("Assign"),
         }
-    if not found["has_people"] and not found["has_room"]:
-        text, name = _("confirmed without photographer and room"), "session-people"
-    elif not found["has_people"]:
-        text, name = _("confirmed without photographer"), "session-people"
+    if found["has_people"]:
+        text, label = _("confirmed without room"), _("Find a room")
+    elif found["has_room"]:
+        text, label = _("confirmed without photographer"), _("Find people")
     else:
-        text, name = _("confirmed without room"), "session-people"
+        text, label = _("confirmed without photographer and room"), _("Find people and room")
     shoot = {"when": moment(deadline), "day": day(found["starts_at"])}
     if passed:
         why = _("The changes deadline passed on %(when)s; the shoot is on %(day)s.") % shoot
     else:
         why = _("The changes deadline passes on %(when)s; the shoot is on %(day)s.") % shoot
-    return row | {"text": text, "why": why, "url": reverse(name, args=[code]), "label": _("Find people and room")}
+    return row | {"text": text, "why": why, "url": reverse("session-people", args=[code]), "label": label}
 
 
 def _delivery_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dict[str, Any]:
@@ -304,7 +309,7 @@ def _delivery_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dic
         "rank": LATER,
         "when": clock_.word(found["at"]),
         "tone": "",
-        "text": _("is ready to deliver"),
+        "text": _("ready to deliver"),
         "why": why,
         "url": reverse("session-move", args=[found["code"], "complete"]),
         "label": _("Deliver"),
@@ -341,6 +346,7 @@ def _overpaid_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dic
         "why": _("The total went down after the payment. Write the refund down; until then it cannot go on."),
         "url": reverse("session-owe", args=[found["code"]]),
         "label": _("Settle"),
+        "post": True,
     }
 
 
@@ -376,11 +382,12 @@ def _payment_row(payment: dict[str, Any], clock_: Clock) -> Waiting:
         "document": payment["document_number"],
         "who": payment["registered_by__full_name"] or _("the system"),
         "ago": ago(registered, clock_.now),
+        "day": day(registered),
     }
     if is_refund:
         text = _("refund of %(amount)s to pay out") % figures
         why = sentences.refund_rule(payment["session__refund_reason"]) if payment["session__refund_reason"] else ""
-        why = " ".join(part for part in (why, _("Owed since %(ago)s.") % figures) if part)
+        why = " ".join(part for part in (why, _("Owed since %(day)s.") % figures) if part)
         name, label = "payment-pay-out", _("Pay out")
     else:
         text = _("%(method)s to verify: %(amount)s") % figures
@@ -392,6 +399,7 @@ def _payment_row(payment: dict[str, Any], clock_: Clock) -> Waiting:
         name, label = "payment-verify", _("Verify")
     return Waiting(
         rank=SOON if is_old else LATER,
+        kind="refund" if is_refund else "verify",
         at=registered,
         when=clock_.word(registered),
         tone="soon" if is_old else "",
@@ -401,6 +409,7 @@ def _payment_row(payment: dict[str, Any], clock_: Clock) -> Waiting:
         why=why,
         url=reverse(name, args=[payment["id"]]),
         label=label,
+        post=not is_refund,
     )
 
 
@@ -432,7 +441,7 @@ def agenda(*, now: datetime, days: int = 2) -> list[Agenda]:
         .filter(Q(is_active=True, groups__name=Role.PHOTOGRAPHER) | Q(taken__isnull=False))
         .distinct()
     )
-    lanes = [*_lanes(rooms, "name"), *_lanes(people, "full_name")]
+    lanes = [*_lanes(rooms, "name"), *by_first_name(_lanes(people, "full_name"))]
     shown = []
     for offset in range(days):
         on = clock_.today + timedelta(days=offset)
@@ -471,6 +480,12 @@ def _lanes(resources: QuerySet, name: str) -> list[Lane]:
             url = reverse("session-page", args=[code]) if code else ""
             lane.taken.append(Taken(during.lower, during.upper, title, css, url))
     return list(lanes.values())
+
+
+def by_first_name(lanes: list[Lane]) -> list[Lane]:
+    """A lane is narrow: people go by their first name, unless two share it."""
+    first = Counter(lane.label.split(maxsplit=1)[0] for lane in lanes)
+    return [Lane(name, lane.taken) if first[name := lane.label.split(maxsplit=1)[0]] == 1 else lane for lane in lanes]
 
 
 # -- under way ---------------------------------------------------------------------------------------------------------

@@ -255,5 +255,3 @@ def test_a_deleted_client_can_only_be_looked_at(office, studio):
     page = address(Client, "change", studio.client.pk)
     assert office.get(page).status_code == 200
     assert office.post(page, {"full_name": "Back"}).status_code == 403
-
-
