@@ -20,8 +20,8 @@ from tests.races import guards
 from tests.races.copies import copies, same
 from tests.races.together import (
     FEWER,
+    HALF,
     ONE_GUARD,
-    ROUNDS,
     TRIES,
     WIDTH,
     Act,
@@ -90,7 +90,7 @@ def run_deposits(studio: Studio, crowd: Crowd, line: Tally, rounds: int) -> int:
 
 
 def test_one_of_many_deposits_is_taken(studio, crowd, tally):
-    assert run_deposits(studio, crowd, tally("two deposits"), ROUNDS) == ROUNDS
+    assert run_deposits(studio, crowd, tally("two deposits"), HALF) == HALF
 
 
 def test_the_unique_index_alone_takes_one_deposit(studio, crowd, tally, monkeypatch):
@@ -147,7 +147,7 @@ def run_balances(studio: Studio, crowd: Crowd, line: Tally, rounds: int) -> None
 
 
 def test_payments_never_exceed_the_total(studio, crowd, tally):
-    run_balances(studio, crowd, tally("payments above total"), ROUNDS)
+    run_balances(studio, crowd, tally("payments above total"), HALF)
 
 
 def test_the_trigger_alone_keeps_payments_within_the_total(studio, crowd, tally, monkeypatch):
@@ -212,12 +212,12 @@ DECIDED_ONCE = [
 @pytest.mark.parametrize(("name", "payments", "acts"), DECIDED_ONCE)
 def test_a_payment_is_decided_once(name, payments, acts, studio, crowd, tally):
     line = tally(name)
-    for number, payment in enumerate(payments(studio, ROUNDS)):
+    for number, payment in enumerate(payments(studio, HALF)):
         outcomes = crowd.race(turned(acts(studio, payment), number))
         line.add(outcomes, broken=len(winners(outcomes)) - 1)
         assert_typed(outcomes, "INVALID_INPUT")
         assert line.broken == 0
-    assert AuditEvent.objects.filter(event="refund_paid").count() == (ROUNDS if acts is payouts else 0)
+    assert AuditEvent.objects.filter(event="refund_paid").count() == (HALF if acts is payouts else 0)
 
 
 @pytest.mark.parametrize(("name", "payments", "acts"), DECIDED_ONCE)

@@ -22,7 +22,7 @@ from tests.races import guards
 from tests.races.copies import copies, same
 from tests.races.together import (
     FEWER,
-    ROUNDS,
+    HALF,
     TRIES,
     WIDTH,
     Act,
@@ -61,7 +61,7 @@ def second_editors(session: Session) -> int:
 
 def test_one_editor_gets_the_session(studio, crowd, tally):
     line = tally("two editors")
-    sessions, editors = attended(studio, ROUNDS), [person(Role.EDITOR) for _ in range(WIDTH)]
+    sessions, editors = attended(studio, HALF), [person(Role.EDITOR) for _ in range(WIDTH)]
     for number, session in enumerate(sessions):
         # The one in front changes: nobody comes to their limit.
         outcomes = crowd.race(takes(session, turned(editors, number)))
@@ -154,7 +154,7 @@ def still_held(session: Session) -> int:
 
 def test_many_cancel_once(studio, crowd, tally):
     line = tally("many cancels")
-    for session in confirmed(studio, ROUNDS):
+    for session in confirmed(studio, HALF):
         outcomes = crowd.race(cancels(studio, session))
         line.add(outcomes, broken=done_twice(session) + still_held(session))
         assert_typed(outcomes, "INVALID_STATE_TRANSITION")
