@@ -34,6 +34,7 @@ from studio.access import allows
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
 from studio.roles import Perm, Role, is_admin, roles_of
+from studio.templatetags.atelier import ago
 
 if TYPE_CHECKING:
     from sessions_app.models import Session, SessionDetail, StatusHistory
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 FILLED_IN = frozenset({"no_reason", "unknown_initiator", "deposit_missing"})
 # Nothing to ask, nothing to weigh: one tap. The others show what they do first.
 AT_ONCE = frozenset({"negotiate", "attend", "take"})
+EDITORS_HAND = frozenset({workflow.IN_EDITING, workflow.READY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,13 @@ class PaymentRow:
     def is_void(self) -> bool:
         return not self.payment.is_live
 
+    @property
+    def notes(self) -> str:
+        """What was noted; of a refund, the sentence of its rule."""
+        if self.payment.payment_type == PaymentType.REFUND:
+            return sentences.refund_rule(self.payment.notes)
+        return self.payment.notes
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -132,7 +141,9 @@ class Whole:
     session: "Session"
     moves: list[Move]
     turn: str
+    deadlines: list[tuple[str, datetime, str]]
     delivery_note: str
+    canceled_by: str
     steps: list[Step]
     lines: list["SessionDetail"]
     lines_gate: Gate
@@ -151,7 +162,6 @@ class Whole:
     notes_url: str
     observe_url: str
     delivery_url: str
-    editor_url: str
     account: Account
 
 
@@ -186,7 +196,9 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         session=session,
         moves=moves_of(session, by=by, now=now, account=account),
         turn=str(TURN.get(session.status, "")),
+        deadlines=deadlines_of(session, now),
         delivery_note=delivery_note(session, now),
+        canceled_by=str(sentences.INITIATORS.get(session.canceled_by_initiator, "")),
         steps=steps_of(session, history),
         lines=lines,
         lines_gate=edit_gate(session, "session-lines", by=by, now=now),
@@ -202,25 +214,15 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         mails=mails_about(session),
         events=[event_of(row) for row in history],
         may_see_client=allows(by, Perm.CLIENT_VIEW),
-        notes_url=_own_url("session-notes", session, by, Perm.SESSION_MARK_ATTENDED, NOTES_OPEN),
-        observe_url=_own_url("session-observe", session, by, Perm.SESSION_MARK_READY, EDITORS_HAND),
-        delivery_url=_own_url("session-delivery", session, by, Perm.SESSION_MARK_READY, {workflow.IN_EDITING}),
-        editor_url=reverse("session-editor", args=[session.code])
-        if is_admin(by) and session.status in EDITORS_HAND
-        else "",
+        **own_pages(session, by),
         account=account,
     )
-
-
-EDITORS_HAND = frozenset({workflow.IN_EDITING, workflow.READY})
 
 
 def reduced(session: "Session", *, by: "User", now: datetime) -> Reduced:
     """What somebody who is on the session, or may take it, needs to know; no money, no private record."""
     team = [member_of(row, by) for row in rows_with_people(session)]
     mine = next((member for member in team if member.is_me), None)
-    may_note = mine is not None and allows(by, Perm.SESSION_MARK_ATTENDED, session)
-    notes_open = session.status in NOTES_OPEN
     return Reduced(
         session=session,
         moves=moves_of(session, by=by, now=now),
@@ -228,12 +230,10 @@ def reduced(session: "Session", *, by: "User", now: datetime) -> Reduced:
         team=team,
         mine=mine,
         delivery_note=delivery_note(session, now),
-        notes_url=reverse("session-notes", args=[session.code]) if may_note and notes_open else "",
         notes_reason=_("Observations are written from Assigned until the delivery.")
-        if may_note and not notes_open and not session.is_final
+        if mine is not None and session.status in workflow.BEFORE_ASSIGNED
         else "",
-        observe_url=_own_url("session-observe", session, by, Perm.SESSION_MARK_READY, EDITORS_HAND),
-        delivery_url=_own_url("session-delivery", session, by, Perm.SESSION_MARK_READY, {workflow.IN_EDITING}),
+        **own_pages(session, by),
         contact={
             "full_name": session.client.full_name,
             "primary_phone": session.client.primary_phone,
@@ -337,6 +337,14 @@ def event_of(row: "StatusHistory") -> Event:
     return Event(row.changed_at, title, row.changed_by.full_name if row.changed_by else "", row.reason)
 
 
+def deadlines_of(session: "Session", now: datetime) -> list[tuple[str, datetime, str]]:
+    """The deadlines that still say something, with how far they lie ahead."""
+    if session.is_final:
+        return []
+    pairs = ((_("Deposit until"), session.payment_deadline), (_("Changes until"), session.changes_deadline))
+    return [(label, moment, ago(moment, now) if moment > now else _("passed")) for label, moment in pairs if moment]
+
+
 def delivery_note(session: "Session", now: datetime) -> str:
     """How far the promised day lies ahead, while somebody still works towards it."""
     promised = session.estimated_delivery_date
@@ -373,10 +381,19 @@ def people_gate(session: "Session") -> Gate:
     return Gate(reason=sentences.why(blocker))
 
 
-def _own_url(url_name: str, session: "Session", by: "User", perm: Perm, states: Iterable[str]) -> str:
-    if session.status not in states or not allows(by, perm, session):
-        return ""
-    return reverse(url_name, args=[session.code])
+def own_pages(session: "Session", by: "User") -> dict[str, str]:
+    """The pages on which photographers and the editor write something down; "" where it is not theirs, or not now."""
+    pages = {"notes_url": "", "observe_url": "", "delivery_url": ""}
+    # The grants follow from these rows: who is on none of them need not be asked about (memberships).
+    shoots = any(row.staff_id == by.pk for row in rows_with_people(session)) or is_admin(by)
+    edits = session.assigned_editor_id == by.pk or is_admin(by)
+    if session.status in NOTES_OPEN and shoots and allows(by, Perm.SESSION_MARK_ATTENDED, session):
+        pages["notes_url"] = reverse("session-notes", args=[session.code])
+    if session.status in EDITORS_HAND and edits and allows(by, Perm.SESSION_MARK_READY, session):
+        pages["observe_url"] = reverse("session-observe", args=[session.code])
+        if session.status == workflow.IN_EDITING:
+            pages["delivery_url"] = reverse("session-delivery", args=[session.code])
+    return pages
 
 
 # -- people ------------------------------------------------------------------------------------------------------------

@@ -159,7 +159,8 @@ class Session(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    status__in=[workflow.CONFIRMED, *sorted(workflow.FROM_ASSIGNED_ON)],  # a set has no order to migrate
+                    # Sorted: a set has no order to migrate.
+                    status__in=[workflow.CONFIRMED, *sorted(workflow.FROM_ASSIGNED_ON)],
                     changes_deadline__isnull=False,
                     deposit_amount__isnull=False,
                 )
@@ -377,11 +378,12 @@ class Session(models.Model):
         reach = Session.objects.known_to(by) if transition.from_queue else Session.objects.visible_to(by)
         if not within_reach and not reach.filter(pk=self.pk).exists():
             raise errors.SessionNotFound(user=by, perm=transition.permission, obj=self)
-        permitted = transition.permission is None or allows(
-            by, transition.permission, None if transition.from_queue else self
-        )
         presumed = [name for name in transition.for_admin if (payload or {}).get(name) not in (None, by)]
-        if presumed or not permitted or transition.roles.isdisjoint(roles_of(by)):
+        # The role first: it is known, while a grant has to be asked for.
+        permitted = not transition.roles.isdisjoint(roles_of(by)) and (
+            transition.permission is None or allows(by, transition.permission, None if transition.from_queue else self)
+        )
+        if presumed or not permitted:
             raise errors.AccessDenied(user=by, perm=transition.permission, obj=self)
         return False
 
