@@ -322,6 +322,7 @@ def _page(session: Session, request: HttpRequest, **forms: Form) -> dict[str, An
     session = Session.objects.select_related("client", "room", "assigned_editor").get(pk=session.pk)
     current = _current(session)
     offered = _offer(session)
+    addable = _addable(session, offered, current)
     blocker = workflow.people_blocker(session.status)
     keeps_people = session.status in workflow.FROM_ASSIGNED_ON
     last = _("An assigned session keeps a photographer.") if keeps_people and len(current) == 1 else ""
@@ -333,15 +334,25 @@ def _page(session: Session, request: HttpRequest, **forms: Form) -> dict[str, An
         "nav": "session-list",
         "locked": sentences.why(blocker) if blocker else "",
         "seats": seats,
-        "free_note": _free_note(sum(option.is_free for option in offered.people)),
-        "offered": offered,
+        "free_note": _free_note(sum(option.is_free for option in addable)),
+        "at_that_time": _at_that_time(session, offered, current),
         "room_form": RoomForm(session=session, offered=offered, initial={"room": session.room_id}),
         "room_reason": _("An assigned studio session keeps a room.") if keeps_people else "",
-        "assign_form": AssignForm(session=session, people=_addable(session, offered, current)),
+        "assign_form": AssignForm(session=session, people=addable),
         "editor_url": reverse("session-editor", args=[session.code]) if may_change_editor else "",
         "editor_reason": "" if session.status in (workflow.IN_EDITING, workflow.READY) else _editor_reason(session),
         **forms,
     }
+
+
+def _at_that_time(session: Session, offered: Offer, current: list[StaffReservation]) -> list[tuple[str, str]]:
+    """Each room and person, and what they do at the session's time; what is on it already is neither free nor taken."""
+    here, free = _("on this session"), _("free")
+    on_it = {row.staff_id for row in current}
+    rooms = [] if session.is_external else offered.rooms
+    pairs = [(option, option.pk == session.room_id) for option in rooms]
+    pairs += [(option, option.pk in on_it) for option in offered.people]
+    return [(option.name, here if is_here else free if option.is_free else option.why) for option, is_here in pairs]
 
 
 def _free_note(free: int) -> str:
