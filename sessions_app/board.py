@@ -343,7 +343,7 @@ def _overpaid_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dic
         "when": clock_.word(found["at"]),
         "tone": "soon",
         "text": _("paid %(amount)s above the total") % {"amount": money(excess)},
-        "why": _("The total went down after the payment. Write the refund down; until then it cannot go on."),
+        "why": _("The total is now below what was paid. Write down what goes back to the client."),
         "url": reverse("session-owe", args=[found["code"]]),
         "label": _("Settle"),
         "post": True,
