@@ -97,7 +97,7 @@ def test_nobody_else_gets_in(client, model, role):
 def test_what_has_one_writer_is_read_only(office, walked, model):
     row = model.objects.first()
     before = model.objects.filter(pk=row.pk).values().get()
-    sent = {name: "1" for name in before}
+    sent = dict.fromkeys(before, "1")
     assert office.post(address(model, "change", row.pk), sent).status_code == 403
     assert office.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert office.get(address(model, "add")).status_code == 403
