@@ -258,7 +258,7 @@ def _is_canceled() -> ImmutableSession:
 
 def _exceeds_total(state: money.Account, amount: Decimal) -> PaymentExceedsTotal:
     return PaymentExceedsTotal(
-        _("That is more than is left to pay: %(room)s.") % {"room": state.room_for_payment},
+        _("That is more than is left to pay: %(room)s.") % {"room": _in_words(state.room_for_payment)},
         field="amount",
         details=_above_total(state, amount),
     )
@@ -272,7 +272,7 @@ def _refund_too_large(state: money.Account, amount: Decimal) -> InvalidInput:
     free = _refundable(state)
     return InvalidInput(
         _("A refund is more than zero and at most what was paid and is not owed back already (%(free)s).")
-        % {"free": free},
+        % {"free": _in_words(free)},
         field="amount",
         details={"amount": str(amount), "refundable": str(free)},
     )
@@ -297,6 +297,11 @@ def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Ac
 def _refuse_unknown_method(method: str) -> None:
     if method not in PaymentMethod.values:
         raise InvalidInput(_("Choose cash, card or transfer."), field="method", details={"method": method})
+
+
+def _in_words(amount: Decimal) -> str:
+    """An amount inside a sentence: ``Q 1,250.00``, with a space that does not break."""
+    return f"{STUDIO.currency}\N{NO-BREAK SPACE}{amount:,.2f}"
 
 
 def _above_total(state: money.Account, amount: Decimal) -> dict[str, Any]:

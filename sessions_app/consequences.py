@@ -20,7 +20,7 @@ from scheduling.models import AssignmentStatus, StaffReservation
 from sessions_app import cancellation, deadlines, sentences, workflow
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
-from studio.roles import Role
+from studio.roles import Role, is_admin
 from studio.templatetags.atelier import clock, day, long_day
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def consequences(transition: "Transition", scene: Scene) -> list[Consequence]:
     told = [TELLERS[name](scene) for name in names]
     if transition.name == "reopen":
         told.append(_keeps_what_it_holds(scene))
+    if is_override(transition, scene.by):
+        told.append(Consequence("journal-text", _("You do it as an Admin: that is written to the audit log.")))
     return [each for each in told if each is not None]
 
 
@@ -357,6 +359,11 @@ def rows_with_people(session: "Session") -> list[StaffReservation]:
         current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
         session.current_assignments = list(current.order_by("-is_lead_photographer", "during", "id"))
     return session.current_assignments
+
+
+def is_override(transition: "Transition", by: "User") -> bool:
+    """Only an Admin's override lets this person do it, and it is audited (D15)."""
+    return is_admin(by) and Role.ADMIN not in transition.roles
 
 
 def is_forward(transition: "Transition", status: str) -> bool:

@@ -24,6 +24,7 @@ from sessions_app.consequences import (
     RefundTable,
     hours_of,
     is_forward,
+    is_override,
     refund_table,
     rows_with_people,
     sentences_of_mail,
@@ -275,10 +276,12 @@ def blocked_because(session: "Session", row: workflow.Transition, facts: "Facts"
 
 
 def _move(session: "Session", row: workflow.Transition, facts: "Facts", *, by: "User", is_first: bool) -> Move:
-    # An Admin may choose who gets it, and is asked.
-    at_once = row.name in AT_ONCE and not (row.name == "take" and is_admin(by))
+    # An Admin who acts for somebody else is told of the audit log first, and asked who gets it.
+    stands_in = is_override(row, by)
+    at_once = row.name in AT_ONCE and not stands_in
     kind = "danger" if row.target == workflow.CANCELED else "primary" if is_first else ""
-    url = reverse("session-attend", args=[session.code]) if row.name == "attend" else move_url(session, row.name)
+    attends = row.name == "attend" and not stands_in
+    url = reverse("session-attend", args=[session.code]) if attends else move_url(session, row.name)
     return Move(
         name=row.name,
         label=str(sentences.MOVES[row.name]),

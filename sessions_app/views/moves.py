@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from sessions_app.views.finding import visible_session
 from sessions_app.workflow import PHOTOGRAPHY, Transition
 from studio.access import allows
 from studio.acting import Done, act
+from studio.answers import wants_json
 from studio.conf import STUDIO
 from studio.errors import NotFound
 from studio.roles import Perm, is_admin
@@ -54,6 +55,9 @@ def _answer(request: HttpRequest, code: str, transition: Transition) -> HttpResp
         raise sentences.wrong_state(session, transition, user)
     account = ledger.account(session)
     form = form_for(request, session, transition, account, now)
+
+    if request.method != "POST" and wants_json(request):
+        return JsonResponse(foreseen(page_of(session, transition, form, by=user, now=now), transition))
 
     def do(_values: dict[str, Any]) -> Done:
         if transition.name == "attend":
@@ -128,6 +132,17 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
         }
         context["warning_why"] = _("Completing does not wait for it; the balance stays open.")
     return context
+
+
+def foreseen(page: dict[str, Any], transition: Transition) -> dict[str, Any]:
+    """The page before the act, for a machine."""
+    return {
+        "move": transition.name,
+        "target": transition.target,
+        "possible": not page["act_reason"],
+        "reason": page["act_reason"],
+        "effects": [{"text": each.text, "why": each.why} for each in page["effects"]],
+    }
 
 
 def _missing(session: Session, account: Account) -> Decimal:

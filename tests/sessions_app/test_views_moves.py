@@ -124,6 +124,13 @@ def test_each_page_tells_what_the_move_does(studio):
             assert sentence in body, (name, sentence)
 
 
+def test_a_machine_reads_the_same_before_the_act(studio):
+    session = studio.walk(workflow.NEGOTIATION).session
+    facts = get(studio.coordinator, session, "preschedule", **AS_JSON).json()
+    assert (facts["move"], facts["target"], facts["possible"]) == ("preschedule", workflow.PRE_SCHEDULED, False)
+    assert "Nothing is sold yet" in facts["reason"] and facts["effects"]
+
+
 def test_canceling_shows_the_refund_of_each_initiator_before_the_click(studio):
     walk = studio.walk(workflow.CONFIRMED).equip()
     body = get(studio.coordinator, walk.session, "cancel").content.decode()
@@ -352,6 +359,15 @@ def test_an_editor_who_is_none_is_refused_by_the_form(studio, wrong):
     assert answer.status_code == 422 and "editor" in answer.json()["details"]["fields"]
     answer = post(studio.admin, session, "take", {"editor": str(studio.photographer.pk)})
     assert answer.status_code == 422
+
+
+def test_an_admin_who_acts_for_another_is_told_of_the_audit_log(studio):
+    session = shot_yesterday(studio).walk(workflow.ASSIGNED).session
+    page = browser(studio.admin).get(session.get_absolute_url()).content.decode()
+    assert url(session, "attend") in page
+    assert "written to the audit log" in get(studio.admin, session, "attend").content.decode()
+    assert post(studio.admin, session, "attend").status_code == 302
+    assert AuditEvent.objects.filter(event="admin_override").count() == 1
 
 
 def test_an_editor_cannot_hand_it_to_another(studio):
