@@ -150,7 +150,7 @@ class Package(CatalogueRecord):
 
 
 class PackageItem(models.Model):
-    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="content")
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="content", verbose_name=_("package"))
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="in_packages", verbose_name=_("item"))
     quantity = models.PositiveIntegerField(_("quantity"), default=1, validators=[MinValueValidator(1)])
     display_order = models.PositiveIntegerField(_("order"), default=0, blank=True)

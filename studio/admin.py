@@ -181,11 +181,15 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "recipient", "kind", "text", "read_at")
+    list_display = ("created_at", "recipient", "kind", "said", "read_at")
     list_filter = ("kind",)
     search_fields = ("recipient__full_name", "recipient__email", "key")
     list_select_related = ("recipient",)
-    fields = ("recipient", "kind", "text", "url", "key", "created_at", "read_at")
+    fields = ("recipient", "kind", "said", "url", "key", "created_at", "read_at")
+
+    @admin.display(description=_("text"))
+    def said(self, notice: Notice) -> str:
+        return notice.text
 
 
 @admin.register(OutgoingEmail)

@@ -85,6 +85,13 @@ PASSWORD_LENGTHS = (
 
 # The administration of all records.
 ADMINISTRATION = (
+    gettext_noop("Welcome,"),
+    gettext_noop("Start typing to filter…"),
+    gettext_noop(
+        "Please enter your old password, for security’s sake, and then enter your new password twice "
+        "so we can verify you typed it in correctly."
+    ),
+    gettext_noop("Your password was changed."),
     gettext_noop("Select %s to change"),
     gettext_noop("Select %s to view"),
     gettext_noop("Select %s"),

@@ -228,6 +228,7 @@ STORAGES = {
 LANGUAGE_CODE = STUDIO.language
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["studio.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = STUDIO.time_zone

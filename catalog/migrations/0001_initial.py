@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='quantity')),
                 ('display_order', models.PositiveIntegerField(blank=True, default=0, verbose_name='order')),
                 ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='in_packages', to='catalog.item', verbose_name='item')),
-                ('package', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='content', to='catalog.package')),
+                ('package', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='content', to='catalog.package', verbose_name='package')),
             ],
             options={
                 'verbose_name': 'package item',

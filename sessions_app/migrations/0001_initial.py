@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ("notes", models.TextField(blank=True, verbose_name="notes")),
                 ("active", models.BooleanField(default=True, verbose_name="active")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="since")),
-                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted")),
                 (
                     "deleted_by",
                     models.ForeignKey(
@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
                     ),
                 ),
             ],
@@ -161,17 +162,26 @@ class Migration(migrations.Migration):
                 ("estimated_delivery_date", models.DateField(blank=True, null=True, verbose_name="delivery")),
                 ("payment_deadline", models.DateTimeField(blank=True, null=True, verbose_name="payment deadline")),
                 ("changes_deadline", models.DateTimeField(blank=True, null=True, verbose_name="changes deadline")),
-                ("kept_changes_deadline", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "kept_changes_deadline",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="kept changes deadline"),
+                ),
                 ("reported_incidents", models.TextField(blank=True, verbose_name="incidents")),
                 ("photographer_observations", models.TextField(blank=True, verbose_name="photographer's observations")),
                 ("editor_observations", models.TextField(blank=True, verbose_name="editor's observations")),
                 ("canceled_at", models.DateTimeField(blank=True, null=True, verbose_name="canceled")),
                 ("cancellation_reason", models.TextField(blank=True, verbose_name="reason for canceling")),
-                ("canceled_by_initiator", models.CharField(blank=True, editable=False, max_length=15)),
-                ("refund_reason", models.CharField(blank=True, editable=False, max_length=100)),
+                (
+                    "canceled_by_initiator",
+                    models.CharField(blank=True, editable=False, max_length=15, verbose_name="who canceled"),
+                ),
+                (
+                    "refund_reason",
+                    models.CharField(blank=True, editable=False, max_length=100, verbose_name="reason of the refund"),
+                ),
                 ("created_at", models.DateTimeField(verbose_name="created")),
                 ("updated_at", models.DateTimeField(verbose_name="changed")),
-                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted")),
                 (
                     "assigned_editor",
                     models.ForeignKey(
@@ -195,7 +205,10 @@ class Migration(migrations.Migration):
                 (
                     "created_by",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
                     ),
                 ),
                 (
@@ -217,6 +230,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="changed by",
                     ),
                 ),
             ],
@@ -231,12 +245,20 @@ class Migration(migrations.Migration):
             name="SessionDetail",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("line_type", models.CharField(default="Item", editable=False, max_length=10)),
+                (
+                    "line_type",
+                    models.CharField(default="Item", editable=False, max_length=10, verbose_name="kind of line"),
+                ),
                 (
                     "reference_type",
-                    models.CharField(blank=True, choices=[("Package", "Package"), ("Item", "Item")], max_length=10),
+                    models.CharField(
+                        blank=True,
+                        choices=[("Package", "Package"), ("Item", "Item")],
+                        max_length=10,
+                        verbose_name="kind of origin",
+                    ),
                 ),
-                ("reference_id", models.BigIntegerField(blank=True, null=True)),
+                ("reference_id", models.BigIntegerField(blank=True, null=True, verbose_name="origin's id")),
                 ("reference_name", models.CharField(blank=True, max_length=100, verbose_name="from")),
                 ("item_code", models.CharField(blank=True, max_length=20, verbose_name="code")),
                 ("item_name", models.CharField(max_length=100, verbose_name="name")),
@@ -259,12 +281,16 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="added by",
                     ),
                 ),
                 (
                     "session",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="sessions_app.session"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="sessions_app.session",
+                        verbose_name="session",
                     ),
                 ),
             ],
@@ -282,13 +308,18 @@ class Migration(migrations.Migration):
                 (
                     "content_object",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="grants", to="sessions_app.session"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="grants",
+                        to="sessions_app.session",
+                        verbose_name="session",
                     ),
                 ),
                 ("permission", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission")),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                "verbose_name": "grant on a session",
+                "verbose_name_plural": "grants on sessions",
                 "abstract": False,
                 "default_permissions": (),
             },
@@ -315,6 +346,7 @@ class Migration(migrations.Migration):
                         ],
                         max_length=20,
                         null=True,
+                        verbose_name="previous state",
                     ),
                 ),
                 (
@@ -333,6 +365,7 @@ class Migration(migrations.Migration):
                             ("Canceled", "Canceled"),
                         ],
                         max_length=20,
+                        verbose_name="new state",
                     ),
                 ),
                 ("reason", models.TextField(blank=True, verbose_name="reason")),
@@ -342,6 +375,7 @@ class Migration(migrations.Migration):
                     models.BigIntegerField(
                         db_default=models.Func(function="txid_current", output_field=models.BigIntegerField()),
                         editable=False,
+                        verbose_name="transaction",
                     ),
                 ),
                 (
@@ -352,12 +386,16 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="changed by",
                     ),
                 ),
                 (
                     "session",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="history", to="sessions_app.session"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="history",
+                        to="sessions_app.session",
+                        verbose_name="session",
                     ),
                 ),
             ],

@@ -15,11 +15,13 @@ class ReferenceType(models.TextChoices):
 
 
 class SessionDetail(models.Model):
-    session = models.ForeignKey("sessions_app.Session", on_delete=models.CASCADE, related_name="lines")
-    line_type = models.CharField(max_length=10, default=ITEM_LINE, editable=False)
+    session = models.ForeignKey(
+        "sessions_app.Session", on_delete=models.CASCADE, related_name="lines", verbose_name=_("session")
+    )
+    line_type = models.CharField(_("kind of line"), max_length=10, default=ITEM_LINE, editable=False)
     # Where the line came from, for the record: numbers, so that the catalogue may change freely.
-    reference_type = models.CharField(max_length=10, choices=ReferenceType, blank=True)
-    reference_id = models.BigIntegerField(null=True, blank=True)
+    reference_type = models.CharField(_("kind of origin"), max_length=10, choices=ReferenceType, blank=True)
+    reference_id = models.BigIntegerField(_("origin's id"), null=True, blank=True)
     reference_name = models.CharField(_("from"), max_length=100, blank=True)
     item_code = models.CharField(_("code"), max_length=20, blank=True)
     item_name = models.CharField(_("name"), max_length=100)
@@ -30,7 +32,12 @@ class SessionDetail(models.Model):
     description_override = models.TextField(_("description for this session"), blank=True)
     display_order = models.PositiveIntegerField(_("order"), default=0)
     added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("added by"),
     )
 
     class Meta:

@@ -9,18 +9,27 @@ from sessions_app.states import Status
 
 
 class StatusHistory(models.Model):
-    session = models.ForeignKey("sessions_app.Session", on_delete=models.CASCADE, related_name="history")
-    previous_status = models.CharField(max_length=20, choices=Status, null=True, blank=True)
-    new_status = models.CharField(max_length=20, choices=Status)
+    session = models.ForeignKey(
+        "sessions_app.Session", on_delete=models.CASCADE, related_name="history", verbose_name=_("session")
+    )
+    previous_status = models.CharField(_("previous state"), max_length=20, choices=Status, null=True, blank=True)
+    new_status = models.CharField(_("new state"), max_length=20, choices=Status)
     reason = models.TextField(_("reason"), blank=True)
     changed_at = models.DateTimeField(_("changed"))
     # Empty is the system.
     changed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("changed by"),
     )
     # The transaction that wrote the row: a trigger lets a status change only together with its history.
     transaction_id = models.BigIntegerField(
-        db_default=Func(function="txid_current", output_field=models.BigIntegerField()), editable=False
+        _("transaction"),
+        db_default=Func(function="txid_current", output_field=models.BigIntegerField()),
+        editable=False,
     )
 
     class Meta:

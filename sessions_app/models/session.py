@@ -81,7 +81,7 @@ class Session(models.Model):
     payment_deadline = models.DateTimeField(_("payment deadline"), null=True, blank=True)
     changes_deadline = models.DateTimeField(_("changes deadline"), null=True, blank=True)
     # The deadline that a Confirmed session had when it was reopened: its refund still goes by it (D14).
-    kept_changes_deadline = models.DateTimeField(null=True, blank=True, editable=False)
+    kept_changes_deadline = models.DateTimeField(_("kept changes deadline"), null=True, blank=True, editable=False)
 
     reported_incidents = models.TextField(_("incidents"), blank=True)
     photographer_observations = models.TextField(_("photographer's observations"), blank=True)
@@ -89,16 +89,23 @@ class Session(models.Model):
 
     canceled_at = models.DateTimeField(_("canceled"), null=True, blank=True)
     cancellation_reason = models.TextField(_("reason for canceling"), blank=True)
-    canceled_by_initiator = models.CharField(max_length=15, blank=True, editable=False)
-    refund_reason = models.CharField(max_length=100, blank=True, editable=False)
+    canceled_by_initiator = models.CharField(_("who canceled"), max_length=15, blank=True, editable=False)
+    refund_reason = models.CharField(_("reason of the refund"), max_length=100, blank=True, editable=False)
 
     created_at = models.DateTimeField(_("created"))
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("created by")
+    )
     updated_at = models.DateTimeField(_("changed"))
     updated_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("changed by"),
     )
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
 
     objects = SessionQuerySet.as_manager()
 
@@ -419,10 +426,14 @@ class Session(models.Model):
 class SessionUserObjectPermission(UserObjectPermissionBase):
     """Who is on a session, as grants: what django-guardian asks, with a real foreign key."""
 
-    content_object = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="grants")
+    content_object = models.ForeignKey(
+        Session, on_delete=models.CASCADE, related_name="grants", verbose_name=_("session")
+    )
 
     class Meta(UserObjectPermissionBase.Meta):
         abstract = False
+        verbose_name = _("grant on a session")
+        verbose_name_plural = _("grants on sessions")
         default_permissions = ()
         indexes = [
             models.Index(fields=["user", "permission", "content_object"], name="session_grants_of_user"),
