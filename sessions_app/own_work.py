@@ -21,6 +21,7 @@ from sessions_app.actions.shoot import NOTES_OPEN
 from sessions_app.board import Clock
 from sessions_app.models import Session, SessionDetail
 from sessions_app.states import Status
+from sessions_app.story import Move
 from studio.conf import STUDIO
 
 if TYPE_CHECKING:
@@ -30,18 +31,6 @@ WEEK_DAYS = 7
 # A shoot that is not delivered yet stays on the photographer's home for so long.
 STILL_OPEN_DAYS = 14
 SHOWN = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A button; the names are those that ``components/move.html`` reads."""
-
-    name: str
-    label: str
-    url: str
-    reason: str = ""
-    method: str = "get"
-    kind: str = ""
 
 
 # -- photographers -----------------------------------------------------------------------------------------------------

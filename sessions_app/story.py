@@ -52,7 +52,7 @@ EDITORS_HAND = frozenset({workflow.IN_EDITING, workflow.READY})
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A button, for ``components/moves.html``."""
+    """A button; the names are those that ``components/move.html`` reads."""
 
     name: str
     label: str
@@ -145,6 +145,7 @@ class Whole:
     deadlines: list[tuple[str, datetime, str]]
     delivery_note: str
     canceled_by: str
+    canceled_because: str
     steps: list[Step]
     lines: list["SessionDetail"]
     lines_gate: Gate
@@ -200,6 +201,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         deadlines=deadlines_of(session, now),
         delivery_note=delivery_note(session, now),
         canceled_by=str(sentences.INITIATORS.get(session.canceled_by_initiator, "")),
+        canceled_because=sentences.reason_in_words(session.cancellation_reason),
         steps=steps_of(session, history),
         lines=lines,
         lines_gate=edit_gate(session, "session-lines", by=by, now=now),
@@ -337,7 +339,8 @@ def event_of(row: "StatusHistory") -> Event:
         title = _("Request written down")
     else:
         title = str(row.get_new_status_display())
-    return Event(row.changed_at, title, row.changed_by.full_name if row.changed_by else "", row.reason)
+    reason = sentences.reason_in_words(row.reason)
+    return Event(row.changed_at, title, row.changed_by.full_name if row.changed_by else "", reason)
 
 
 def deadlines_of(session: "Session", now: datetime) -> list[tuple[str, datetime, str]]:
