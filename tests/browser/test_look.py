@@ -37,7 +37,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def signed_in(client: Client) -> str:
     """The session of a coordinator."""
-    client.force_login(make_user(Role.COORDINATOR, full_name="Carlos Méndez Ruiz"))
+    client.force_login(make_user(Role.COORDINATOR, full_name="Carlos Méndez Ruiz", language="en"))
     return client.cookies["sessionid"].value
 
 
