@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils import translation
+
 from payments import ledger
-from sessions_app import workflow
+from sessions_app import sentences, workflow
 from studio import outbox
 from studio.conf import STUDIO
 
@@ -62,7 +64,7 @@ def facts_of(session: "Session") -> dict[str, Any]:
         "changes_deadline": _iso(session.changes_deadline),
         "estimated_delivery_date": _iso(session.estimated_delivery_date),
         "refund_reason": session.refund_reason,
-        "cancellation_reason": session.cancellation_reason,
+        "cancellation_reason": _reason(session),
         "sold": [{"quantity": str(line.quantity), "name": line.item_name} for line in session.lines.all()],
     }
 
@@ -79,6 +81,12 @@ def still_true(email: "OutgoingEmail") -> bool:
     if email.kind == "delivery_date_email":
         return _iso(session.estimated_delivery_date) == email.context.get("estimated_delivery_date")
     return True
+
+
+def _reason(session: "Session") -> str:
+    """Why it was canceled, in the client's language: this goes into the e-mail as it is."""
+    with translation.override(session.client.language or STUDIO.language):
+        return sentences.reason_in_words(session.cancellation_reason)
 
 
 def _iso(value: Any) -> str | None:

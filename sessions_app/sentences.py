@@ -65,6 +65,17 @@ REFUND_RULES = {
 }
 
 
+# What the system writes as the reason of its own moves (business rules 9.1), likewise.
+SYSTEM_REASONS = {
+    "Payment deadline expired - no deposit received": gettext_lazy("The payment deadline passed without a deposit."),
+}
+
+
+def reason_in_words(reason: str) -> str:
+    """A reason as people read it: their own words as they are, the system's in the reader's language."""
+    return str(SYSTEM_REASONS.get(reason, reason))
+
+
 def refund_rule(reason: str) -> str:
     """The sentence for a reason of ``calculate_refund``; the percentage is shown beside it as an amount."""
     return str(REFUND_RULES.get(reason.split(" - ")[0], reason))

@@ -17,6 +17,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from studio.managers import UserManager
 from studio.roles import Role, roles_of
@@ -54,7 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField(_("full name"), max_length=100)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
     is_active = models.BooleanField(
-        _("active"),
+        pgettext_lazy("person", "active"),
         default=True,
         help_text=_("Inactive people cannot sign in; what they did stays."),
     )

@@ -8,6 +8,7 @@ from django.db import connection
 
 from sessions_app import jobs, workflow
 from sessions_app.actions import pay
+from sessions_app.models import Client
 from studio.models import Notice, OutgoingEmail
 from tests.factories.domain import Studio, at
 
@@ -28,6 +29,20 @@ def test_unpaid_sessions_are_canceled_after_the_deadline_and_not_a_second_before
     assert session.cancellation_reason == "Payment deadline expired - no deposit received"
     assert session.canceled_by_initiator == "system"
     assert session.history.last().changed_by is None
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("es", "Venció el plazo de pago sin que llegara el depósito."),
+        ("en", "The payment deadline passed without a deposit."),
+    ],
+)
+def test_client_reads_in_their_language_why_the_system_canceled(language: str, told: str):
+    session = Studio().walk(workflow.PRE_SCHEDULED).session
+    Client.objects.filter(pk=session.client_id).update(language=language)
+    jobs.auto_cancel_unpaid(session.payment_deadline + timedelta(seconds=1))
+    assert OutgoingEmail.objects.get(kind="cancellation_email").context["cancellation_reason"] == told
 
 
 def test_canceling_twice_changes_nothing_more():
