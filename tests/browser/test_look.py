@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
@@ -45,7 +46,8 @@ def show(browser: Browser, signed_in: str, address: str, **options: object) -> t
     """The page, and what the browser complained of (a breach of the content security policy is an error)."""
     context = browser.new_context(**options)
     context.set_default_timeout(10_000)
-    context.add_cookies([{"name": "sessionid", "value": signed_in, "url": address}])
+    # The origin, not the page: its path would keep the cookie from every other address.
+    context.add_cookies([{"name": "sessionid", "value": signed_in, "url": urljoin(address, "/")}])
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
