@@ -130,11 +130,16 @@ class Reader:
         self.page.screenshot(path=folder / f"{name}-{self.size['width']}.png", full_page=True, caret="initial")
         root = "document.documentElement"
         assert self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0, f"{name} scrolls sideways"
+        # As tall as the page: what happens to lie under the bar at the bottom of a phone counts as hard to hit.
+        self.page.evaluate("document.fonts.ready")
+        height = self.page.evaluate(f"{root}.scrollHeight")
+        self.page.set_viewport_size({"width": self.size["width"], "height": max(height, self.size["height"])})
         # As the devtools do: the policy of the page lets no script of a test in by a tag.
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
         problems = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
         assert problems == [], f"{name}: {problems}"
+        self.page.set_viewport_size(self.size)
 
 
 def a_person(role: Role, name: str) -> User:
