@@ -354,7 +354,7 @@ def percentage_of(reason: str) -> int | None:
 
 
 def rows_with_people(session: "Session") -> list[StaffReservation]:
-    """The photographers who are on the session, the lead first. Asked once and kept, as ``with_people`` keeps them."""
+    """The photographers who are on the session, the lead first. Asked once and kept, as ``for_board`` keeps them."""
     if not hasattr(session, "current_assignments"):
         current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
         session.current_assignments = list(current.order_by("-is_lead_photographer", "during", "id"))

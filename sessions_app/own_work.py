@@ -80,7 +80,7 @@ def shoots_of(user: "User", *, now: datetime) -> Shoots:
         .photographed_by(user)
         .exclude(status=Status.COMPLETED)
         .filter(recent)
-        .with_people()
+        .for_board()
         .order_by("starts_at", "id")[:SHOWN]
     )
     ahead, still_open = [], []

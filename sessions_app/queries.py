@@ -90,7 +90,7 @@ class SessionQuerySet(QuerySet):
         """Sessions that start in ``[start, end)``."""
         return self.filter(starts_at__gte=start, starts_at__lt=end)
 
-    def with_people(self) -> "SessionQuerySet":
+    def for_board(self) -> "SessionQuerySet":
         """Client, room, editor, and the photographers who are on it, in three queries for any number of rows."""
         current = StaffReservation.objects.exclude(assignment_status=AssignmentStatus.REASSIGNED)
         return self.select_related("client", "room", "assigned_editor").prefetch_related(

@@ -53,10 +53,10 @@ def session_list(request: HttpRequest) -> HttpResponse:
         return _as_csv(shown.rows, is_office=is_office, now=now)
     number = _page_number(request, shown.ignored)
     start = (number - 1) * PER_PAGE
-    rows = list(shown.rows.with_people()[start : start + PER_PAGE + 1])
+    rows = list(shown.rows.for_board()[start : start + PER_PAGE + 1])
     if not rows and number > 1:
         shown.ignored.append(_("There is no page %(page)s: this is the first one.") % {"page": number})
-        number, rows = 1, list(shown.rows.with_people()[: PER_PAGE + 1])
+        number, rows = 1, list(shown.rows.for_board()[: PER_PAGE + 1])
     page = Page(number, has_next=len(rows) > PER_PAGE and number < LAST_PAGE)
     rows = rows[:PER_PAGE]
     accounts = _accounts(rows) if is_office else {}
@@ -293,7 +293,7 @@ def _as_csv(rows: SessionQuerySet, *, is_office: bool, now: datetime) -> HttpRes
 
 
 def _csv_rows(rows: SessionQuerySet, is_office: bool, language: str) -> Iterator[list[Any]]:
-    for batch in batched(rows.with_people().iterator(chunk_size=AT_ONCE), AT_ONCE):
+    for batch in batched(rows.for_board().iterator(chunk_size=AT_ONCE), AT_ONCE):
         accounts = _accounts(batch) if is_office else {}
         # The file is written when the request is over, and with it the reader's language.
         with override(language):
@@ -337,7 +337,7 @@ def search(request: HttpRequest) -> HttpResponse:
         exact = visible.filter(code__iexact=text).first()
         if exact is not None:
             return redirect(exact)
-    sessions = _first(visible.search(text, whole_book=is_office).with_people().order_by("-starts_at", "-id"), text)
+    sessions = _first(visible.search(text, whole_book=is_office).for_board().order_by("-starts_at", "-id"), text)
     book = Client.objects.present().search(text) if has_book else Client.objects.none()
     clients = _first(book.with_record().order_by("full_name", "id"), text)
     context = {
