@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, OperationalError, transaction
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from scheduling.availability import held_for_room, in_the_way
@@ -21,6 +20,7 @@ from scheduling.models import AssignmentStatus, Reservation, Room, RoomReservati
 from scheduling.slots import Span
 from studio.errors import InvalidInput, PhotographerNotAvailable, RoomNotAvailable, StudioError
 from studio.roles import Role
+from studio.templatetags.atelier import clock, day
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -238,9 +238,9 @@ def _in_words(conflicts: list[Reservation]) -> str:
         _("%(what)s, %(day)s %(start)s to %(end)s")
         % {
             "what": row.session.code if row.session_id else _("time off"),
-            "day": date_format(row.starts_at, "SHORT_DATE_FORMAT"),
-            "start": date_format(row.starts_at, "H:i"),
-            "end": date_format(row.ends_at, "H:i"),
+            "day": day(row.starts_at),
+            "start": clock(row.starts_at),
+            "end": clock(row.ends_at),
         }
         for row in conflicts
     )

@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
@@ -12,6 +11,7 @@ from sessions_app import workflow
 from sessions_app.states import Status
 from studio import errors
 from studio.conf import STUDIO
+from studio.templatetags.atelier import day, moment
 
 if TYPE_CHECKING:
     from sessions_app.models import Session
@@ -81,16 +81,16 @@ def refund_rule(reason: str) -> str:
     return str(REFUND_RULES.get(reason.split(" - ")[0], reason))
 
 
-def local(moment: str | datetime | None) -> str:
-    """A moment in the studio's zone, for a sentence."""
-    if not moment:
+def local(when: str | datetime | None) -> str:
+    """A moment in the studio's zone, for a sentence: "21 Nov 23:59", as everywhere on the pages."""
+    if not when:
         return "-"
-    value = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return date_format(value.astimezone(STUDIO.zone), "DATETIME_FORMAT")
+    value = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return moment(value)
 
 
-def local_day(day: str) -> str:
-    return date_format(datetime.fromisoformat(day), "DATE_FORMAT")
+def local_day(iso_day: str) -> str:
+    return day(datetime.fromisoformat(iso_day))
 
 
 def money(amount: str | Decimal) -> str:

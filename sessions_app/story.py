@@ -6,7 +6,7 @@ the client's private record is loaded for somebody who may not read it (permissi
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -344,11 +344,17 @@ def event_of(row: "StatusHistory") -> Event:
 
 
 def deadlines_of(session: "Session", now: datetime) -> list[tuple[str, datetime, str]]:
-    """The deadlines that still say something, with how far they lie ahead."""
+    """The deadlines that still say something, with how far they lie ahead when it is a week at most."""
     if session.is_final:
         return []
+
+    def note(moment: datetime) -> str:
+        if moment <= now:
+            return _("passed")
+        return ago(moment, now) if moment - now <= timedelta(days=7) else ""
+
     pairs = ((_("Deposit until"), session.payment_deadline), (_("Changes until"), session.changes_deadline))
-    return [(label, moment, ago(moment, now) if moment > now else _("passed")) for label, moment in pairs if moment]
+    return [(label, moment, note(moment)) for label, moment in pairs if moment]
 
 
 def delivery_note(session: "Session", now: datetime) -> str:

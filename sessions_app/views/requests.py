@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -26,6 +25,7 @@ from studio.acting import Done, act
 from studio.conf import STUDIO
 from studio.errors import PhotographerNotAvailable, RoomNotAvailable, StudioError
 from studio.roles import Perm, is_admin
+from studio.templatetags.atelier import long_day
 
 CLIENTS_SHOWN = 8
 
@@ -201,7 +201,7 @@ def _clients(sent: Any) -> list[ClientOption]:
 
 def _in_words(session: Session) -> str:
     start, end = session.local_start, session.local_end
-    values = {"day": date_format(start, "l j F"), "start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
+    values = {"day": long_day(start), "start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
     if end.date() != start.date():
         return _("%(day)s, %(start)s to %(end)s of the next day") % values
     return _("%(day)s, %(start)s to %(end)s") % values
