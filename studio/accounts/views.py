@@ -37,12 +37,15 @@ from studio.models import User
 from studio.roles import Perm, Role, roles_of
 
 PAGE_SIZE = 50
+# Django's form views also take a PUT, and read it as a form that was sent empty.
+METHODS = ["get", "head", "post", "options"]
 
 
 class SignIn(auth_views.LoginView):
     """The door. Throttled by django-axes, which answers through `locked_out`."""
 
     template_name = "accounts/login.html"
+    http_method_names = METHODS
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
@@ -60,6 +63,7 @@ class ChangePassword(auth_views.PasswordChangeView):
     """One's own password. Other sign-ins of the same person end with it."""
 
     template_name = "accounts/password_change.html"
+    http_method_names = METHODS
     form_class = OwnPasswordForm
     success_url = reverse_lazy("password-change")
 
@@ -73,6 +77,7 @@ class SetPassword(auth_views.PasswordResetConfirmView):
     """The page behind an invitation: a single-use link that expires."""
 
     template_name = "accounts/set_password.html"
+    http_method_names = METHODS
     form_class = FirstPasswordForm
     success_url = reverse_lazy("login")
     post_reset_login = False
