@@ -31,6 +31,7 @@ class Billed(Protocol):
     code: str
     total: Decimal
     deposit_amount: Decimal | None
+    kept_amount: Decimal | None
 
     @property
     def is_canceled(self) -> bool: ...
@@ -40,7 +41,7 @@ def account(session: Billed) -> money.Account:
     """Where the session stands, in one query."""
     live = Payment.objects.live().filter(session_id=session.pk)
     rows = live.values_list("payment_type", "payment_status", "amount")
-    return money.account(session.total, (money.Entry(*row) for row in rows), closed=session.is_canceled)
+    return money.account(session.total, (money.Entry(*row) for row in rows), kept=session.kept_amount)
 
 
 def validate_payments(session_id: int) -> dict[str, Decimal]:

@@ -82,12 +82,12 @@ class Account:
         return max(ZERO, self.total - self.net_paid - self.pending_in)
 
 
-def account(total: Decimal, entries: Iterable[Entry], *, closed: bool = False) -> Account:
+def account(total: Decimal, entries: Iterable[Entry], *, kept: Decimal | None = None) -> Account:
     """Add the live payments of one session up (business rules 5.3).
 
-    ``closed`` is a cancelled session: what it keeps is what the refund rules left it, so only refunds that were written
-    down are owed. On an open one whatever was paid above the total is owed as well (D32); a pending refund is a part of
-    that difference, not an addition to it.
+    Whatever was paid above what the studio may keep is owed back (D32): above the total, or of a cancelled session
+    above ``kept``, which is what the refund rules left it. So money that arrives after the cancellation is owed. A
+    pending refund is a part of that difference, not an addition to it.
     """
     sums: dict[tuple[str, str], Decimal] = {}
     for entry in entries:
@@ -96,7 +96,7 @@ def account(total: Decimal, entries: Iterable[Entry], *, closed: bool = False) -
     paid = sums.get((DEPOSIT, VERIFIED), ZERO) + sums.get((BALANCE, VERIFIED), ZERO)
     refunded = sums.get((REFUND, VERIFIED), ZERO)
     pending_refunds = sums.get((REFUND, PENDING), ZERO)
-    excess = ZERO if closed else max(ZERO, paid - refunded - total)
+    excess = max(ZERO, paid - refunded - (total if kept is None else kept))
     return Account(
         total=total,
         total_paid=paid,

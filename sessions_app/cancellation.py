@@ -19,7 +19,9 @@ class Refund:
     amount: Decimal
     reason: str
     base: Decimal
-    """What it is reckoned from: verified payments, less what was paid back or is owed back already."""
+    """What the rules are applied to: verified payments, less what was paid back or is owed back anyway."""
+    excess: Decimal
+    """What was paid above the total and is not written down as owed yet: it goes back whole (D32)."""
 
 
 def refund_of(
@@ -33,9 +35,10 @@ def refund_of(
     status, deadline = status or session.status, session.changes_deadline
     if status in (workflow.NEGOTIATION, workflow.PRE_SCHEDULED) and session.kept_changes_deadline is not None:
         status, deadline = workflow.CONFIRMED, session.kept_changes_deadline
-    base = account.net_paid - account.pending_refunds
+    base = max(account.net_paid - account.refund_owed, Decimal("0.00"))
+    excess = account.refund_owed - account.pending_refunds
     amount, reason = calculate_refund(status, base, initiator, deadline, now)
-    return Refund(amount, reason, max(base, Decimal("0.00")))
+    return Refund(amount + excess, reason, base, excess)
 
 
 @dataclass(frozen=True, slots=True)

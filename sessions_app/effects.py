@@ -148,6 +148,7 @@ def owe_refund(session: "Session", act: Act) -> None:
     # The rule goes by the state that is left, not by the one that is entered.
     refund = refund_of(session, account, initiator=act.payload["initiator"], now=act.now, status=act.source)
     session.refund_reason = refund.reason
+    session.kept_amount = account.net_paid - account.pending_refunds - refund.amount
     act.refund = refund.amount
     if refund.amount > 0:
         ledger.owe_refund(session, amount=refund.amount, by=act.by, now=act.now, today=act.today, notes=refund.reason)

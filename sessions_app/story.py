@@ -188,7 +188,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
     """The whole story, in a number of queries that does not depend on how much there is to tell."""
     payments = list(session.payments.select_related("registered_by", "verified_by", "deleted_by").order_by("-id"))
     account = money.account(
-        session.total, [row.as_entry() for row in payments if row.is_live], closed=session.is_canceled
+        session.total, [row.as_entry() for row in payments if row.is_live], kept=session.kept_amount
     )
     history = list(session.history.select_related("changed_by").order_by("-id"))
     on_it = rows_with_people(session)
@@ -491,9 +491,9 @@ def register_move(session: "Session", account: Account, payments: Iterable[Payme
 
 
 def owe_move(session: "Session", account: Account, *, by: "User") -> Move | None:
-    """Writing down what was paid above the present total (D32), where it is not written down yet."""
+    """Writing down what was paid above the present total (D32), or came after the cancellation, where it is not yet."""
     difference = account.refund_owed - account.pending_refunds
-    if session.is_final or difference <= 0 or not allows(by, Perm.PAYMENT_REFUND):
+    if difference <= 0 or not allows(by, Perm.PAYMENT_REFUND):
         return None
     label = _("Write down %(amount)s as owed") % {"amount": sentences.money(difference)}
     return Move("owe", label, reverse("session-owe", args=[session.code]), method="post")

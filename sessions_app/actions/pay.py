@@ -9,12 +9,11 @@ from django.utils.translation import gettext as _
 
 from payments import ledger
 from payments.models import Payment
-from sessions_app import workflow
 from sessions_app.actions.reach import locked_for
 from sessions_app.models import Session
 from studio import audit
 from studio.conf import STUDIO
-from studio.errors import ImmutableSession, InvalidInput, NotFound
+from studio.errors import InvalidInput, NotFound
 from studio.roles import Perm
 
 if TYPE_CHECKING:
@@ -78,17 +77,23 @@ def register_balance(
 
 
 def verify(payment: Payment, *, by: "User", now: datetime) -> Payment:
-    """The money arrived. Raises ``InvalidInput`` when somebody decided at the same moment."""
+    """The money arrived. For a session that was canceled meanwhile it is owed back at once, as what the studio may
+    keep was settled by the cancellation (D18, D19).
+
+    Raises ``InvalidInput`` when somebody decided at the same moment.
+    """
     with audit.act():
-        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
         _refuse_refund(payment)
         ledger.verify(payment, by=by, now=now)
+        if session.is_canceled and (owed := _not_written_down(session)) > 0:
+            _owe(session, owed, by=by, now=now)
     return payment
 
 
 def reject(payment: Payment, *, by: "User", now: datetime) -> Payment:
     with audit.act():
-        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
         _refuse_refund(payment)
         ledger.reject(payment, by=by, now=now)
     return payment
@@ -97,7 +102,7 @@ def reject(payment: Payment, *, by: "User", now: datetime) -> Payment:
 def void(payment: Payment, *, reason: str, by: "User", now: datetime) -> Payment:
     """Take a wrong entry out of the books, with the reason (D21)."""
     with audit.act():
-        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
         ledger.void(payment, reason=reason, by=by, now=now)
     return payment
 
@@ -107,7 +112,7 @@ def pay_out(
 ) -> Payment:
     """The client has been given the money back (D19)."""
     with audit.act():
-        payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
+        _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
         _refuse_odd_date(payment_date, now)
         ledger.pay_out(
             payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now
@@ -116,31 +121,42 @@ def pay_out(
 
 
 def owe_difference(session: Session, *, by: "User", now: datetime) -> Payment:
-    """Write down that what was paid above the present total goes back to the client (D13, D32).
+    """Write down that what was paid above the present total goes back to the client (D13, D32); of a canceled session
+    what was paid above the part that the refund rules left the studio.
 
     Raises ``InvalidInput`` when nothing is owed that is not written down already.
     """
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.PAYMENT_REFUND)
-        if session.status in workflow.FINAL:
-            raise ImmutableSession(_("The session is over: its refund was settled when it ended."))
-        state = ledger.account(session)
-        owed = state.refund_owed - state.pending_refunds
+        owed = _not_written_down(session)
         if owed <= 0:
-            raise InvalidInput(_("Nothing was paid above the total."), details={"refund_owed": str(state.refund_owed)})
-        today = now.astimezone(STUDIO.zone).date()
-        refund = ledger.owe_refund(session, amount=owed, by=by, now=now, today=today, notes=_("Paid above the total"))
-        audit.record("refund_owed", by=by, about=session, amount=str(owed), reason="paid above the total")
+            raise InvalidInput(_("Nothing was paid above the total."), details={"not_written_down": str(owed)})
+        return _owe(session, owed, by=by, now=now)
+
+
+def _not_written_down(session: Session) -> Decimal:
+    account = ledger.account(session)
+    return account.refund_owed - account.pending_refunds
+
+
+def _owe(session: Session, amount: Decimal, *, by: "User", now: datetime) -> Payment:
+    if session.is_canceled:
+        notes, reason = _("Paid after the cancellation"), "paid after the cancellation"
+    else:
+        notes, reason = _("Paid above the total"), "paid above the total"
+    today = now.astimezone(STUDIO.zone).date()
+    refund = ledger.owe_refund(session, amount=amount, by=by, now=now, today=today, notes=notes)
+    audit.record("refund_owed", by=by, about=session, amount=str(amount), reason=reason)
     return refund
 
 
-def _locked_payment(payment: Payment, *, by: "User", perm: Perm) -> Payment:
+def _locked_payment(payment: Payment, *, by: "User", perm: Perm) -> tuple[Session, Payment]:
     """The payment under its session's lock, for somebody who may ``perm``: every writer of the ledger waits here."""
-    locked_for(payment.session, by=by, perm=perm)
+    session = locked_for(payment.session, by=by, perm=perm)
     row = Payment.objects.select_for_update(no_key=True, of=("self",)).filter(pk=payment.pk).first()
     if row is None:
         raise NotFound(_("There is no such payment."))
-    return row
+    return session, row
 
 
 def _refuse_refund(payment: Payment) -> None:

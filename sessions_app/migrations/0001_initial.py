@@ -179,6 +179,17 @@ class Migration(migrations.Migration):
                     "refund_reason",
                     models.CharField(blank=True, editable=False, max_length=100, verbose_name="reason of the refund"),
                 ),
+                (
+                    "kept_amount",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        editable=False,
+                        max_digits=12,
+                        null=True,
+                        verbose_name="kept when canceled",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(verbose_name="created")),
                 ("updated_at", models.DateTimeField(verbose_name="changed")),
                 ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="deleted")),
@@ -572,7 +583,11 @@ class Migration(migrations.Migration):
             model_name="session",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("discount__gte", 0), ("subtotal__gte", 0), ("total__gte", 0), ("transportation_cost__gte", 0)
+                    ("discount__gte", 0),
+                    ("subtotal__gte", 0),
+                    ("total__gte", 0),
+                    ("transportation_cost__gte", 0),
+                    models.Q(("kept_amount__isnull", True), ("kept_amount__gte", 0), _connector="OR"),
                 ),
                 name="session_amounts_not_negative",
             ),
@@ -737,6 +752,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(
                         ("canceled_at__isnull", False),
+                        ("kept_amount__isnull", False),
                         ("status", "Canceled"),
                         models.Q(("cancellation_reason", ""), _negated=True),
                         ("canceled_by_initiator__in", ["client", "company", "force_majeure", "system"]),
@@ -746,6 +762,7 @@ class Migration(migrations.Migration):
                         ("canceled_at__isnull", True),
                         ("canceled_by_initiator", ""),
                         ("cancellation_reason", ""),
+                        ("kept_amount__isnull", True),
                     ),
                     _connector="OR",
                 ),

@@ -16,6 +16,14 @@ BEGIN
           AND h.new_status = NEW.status
           AND h.previous_status IS NOT DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END)
           AND h.transaction_id = txid_current()
+    ) AND EXISTS (
+        -- One history row cannot stand for two changes of one transaction: the story ends where the session is.
+        SELECT 1 FROM sessions_app_session s
+        WHERE s.id = NEW.id
+          AND s.status = (
+              SELECT h.new_status FROM sessions_app_statushistory h
+              WHERE h.session_id = NEW.id ORDER BY h.id DESC LIMIT 1
+          )
     ) OR NOT EXISTS (SELECT 1 FROM sessions_app_session s WHERE s.id = NEW.id) THEN
         RETURN NULL;
     END IF;

@@ -91,6 +91,10 @@ class Session(models.Model):
     cancellation_reason = models.TextField(_("reason for canceling"), blank=True)
     canceled_by_initiator = models.CharField(_("who canceled"), max_length=15, blank=True, editable=False)
     refund_reason = models.CharField(_("reason of the refund"), max_length=100, blank=True, editable=False)
+    # What the refund rules left the studio: what arrives above it is owed back (D18, D19).
+    kept_amount = models.DecimalField(
+        _("kept when canceled"), max_digits=12, decimal_places=2, null=True, blank=True, editable=False
+    )
 
     created_at = models.DateTimeField(_("created"))
     created_by = models.ForeignKey(
@@ -128,7 +132,8 @@ class Session(models.Model):
                 violation_error_message=_("A session lasts 24 hours at most."),
             ),
             models.CheckConstraint(
-                condition=Q(subtotal__gte=0, transportation_cost__gte=0, discount__gte=0, total__gte=0),
+                condition=Q(subtotal__gte=0, transportation_cost__gte=0, discount__gte=0, total__gte=0)
+                & (Q(kept_amount__isnull=True) | Q(kept_amount__gte=0)),
                 name="session_amounts_not_negative",
             ),
             models.CheckConstraint(
@@ -190,12 +195,14 @@ class Session(models.Model):
             models.CheckConstraint(condition=Q(estimated_editing_days__gt=0), name="session_editing_days_positive"),
             models.CheckConstraint(
                 condition=(
-                    Q(status=workflow.CANCELED, canceled_at__isnull=False)
+                    Q(status=workflow.CANCELED, canceled_at__isnull=False, kept_amount__isnull=False)
                     & ~Q(cancellation_reason="")
                     & Q(canceled_by_initiator__in=["client", "company", "force_majeure", "system"])
                 )
                 | ~Q(status=workflow.CANCELED)
-                & Q(canceled_at__isnull=True, cancellation_reason="", canceled_by_initiator=""),
+                & Q(
+                    canceled_at__isnull=True, cancellation_reason="", canceled_by_initiator="", kept_amount__isnull=True
+                ),
                 name="session_canceled_with_when_and_why",
             ),
         ]

@@ -167,23 +167,23 @@ def figures_of(client: Client) -> Figures:
         Session.objects.present()
         .filter(client=client)
         .order_by()
-        .values_list("pk", "status", "total", "canceled_by_initiator")
+        .values_list("pk", "status", "total", "kept_amount", "canceled_by_initiator")
     )
     entries: dict[int, list[money.Entry]] = {}
     live = Payment.objects.live().filter(session__client=client, session__deleted_at__isnull=True).order_by()
     for session_id, *entry in live.values_list("session_id", "payment_type", "payment_status", "amount"):
         entries.setdefault(session_id, []).append(money.Entry(*entry))
     paid = owed = refund_owed = worth = money.ZERO
-    for pk, status, total, _initiator in sessions:
-        account = money.account(total, entries.get(pk, ()), closed=status == Status.CANCELED)
+    for pk, status, total, kept, _initiator in sessions:
+        account = money.account(total, entries.get(pk, ()), kept=kept)
         paid += account.net_paid
         refund_owed += account.refund_owed
         if status in AGREED:
             owed += account.still_to_pay
             worth += total
-    counted = Counter(status for _pk, status, _total, _initiator in sessions)
+    counted = Counter(status for _pk, status, *_rest in sessions)
     own = sum(
-        status == Status.CANCELED and initiator in ("client", "system") for _pk, status, _total, initiator in sessions
+        status == Status.CANCELED and initiator in ("client", "system") for _pk, status, *_rest, initiator in sessions
     )
     return Figures(
         record=Record(len(sessions), own),

@@ -142,6 +142,7 @@ def foreseen(page: dict[str, Any], transition: Transition) -> dict[str, Any]:
         "possible": not page["act_reason"],
         "reason": page["act_reason"],
         "effects": [{"text": each.text, "why": each.why} for each in page["effects"]],
+        "warning": page.get("warning", ""),
     }
 
 
@@ -176,6 +177,9 @@ def _about_the_refund(session: Session, account: Account, form: MoveForm, now: d
         lines.append({"text": _("Paid back before"), "amount": -account.total_refunded})
     if account.pending_refunds:
         lines.append({"text": _("Owed back already"), "amount": -account.pending_refunds})
+    if account.refund_owed > account.pending_refunds:
+        excess = account.refund_owed - account.pending_refunds
+        lines.append({"text": _("Paid above the total: goes back whole"), "amount": -excess})
     context: dict[str, Any] = {
         "refunds": table,
         "lines": lines,
@@ -186,7 +190,7 @@ def _about_the_refund(session: Session, account: Account, form: MoveForm, now: d
         context["warning"] = _("%(amount)s waits to be verified and is no part of the refund.") % {
             "amount": sentences.money(account.pending_in)
         }
-        context["warning_why"] = _("Verify or reject it first when the money has arrived.")
+        context["warning_why"] = _("Verify or reject it first. What is verified afterwards is owed back whole.")
     return context
 
 

@@ -91,6 +91,14 @@ def same_person_twice_on_a_session(ten: Ten) -> None:
     hold_person(session=ten.walks["Request"].session)(ten)
 
 
+def there_and_back_and_there(ten: Ten) -> None:
+    """Two changes with their history, and a third that hides behind the first one's."""
+    session, by, now = ten.session("Pre-scheduled"), ten.studio.coordinator, ten.studio.now
+    session.reopen(by=by, now=now)
+    session.preschedule(by=by, now=now)
+    Session.objects.filter(pk=session.pk).update(status="Negotiation", payment_deadline=None)
+
+
 def session_without_history(ten: Ten) -> None:
     row = ten.session("Request")
     row.pk, row.code, row.room = None, "S-1", None
@@ -178,6 +186,9 @@ HITS: list[tuple[str, str, Hit]] = [
     ("session_canceled_with_when_and_why", "not canceled", on("Request", canceled_at=NOW)),
     ("session_status_has_history", "changed", on("Request", status="Negotiation")),
     ("session_status_has_history", "new", session_without_history),
+    ("session_status_has_history", "one row for two changes", there_and_back_and_there),
+    ("session_canceled_with_when_and_why", "without what is kept", on("Canceled", kept_amount=None)),
+    ("session_amounts_not_negative", "kept below zero", on("Canceled", kept_amount=-1)),
     # -- history
     ("history_is_a_change", "to itself", history("Request", "Request")),
     ("history_begins_once", "again", history(None, "Request")),

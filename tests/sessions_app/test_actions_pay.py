@@ -186,6 +186,55 @@ def test_overpaid_session_is_settled_by_a_refund_before_it_goes_on():
     walk.session.preschedule(by=by, now=walk.now)
 
 
+@pytest.mark.parametrize("state", [workflow.PRE_SCHEDULED, workflow.CONFIRMED, workflow.ATTENDED])
+def test_money_that_arrives_for_a_canceled_session_is_owed_back(state):
+    """D18, D19: what the studio keeps was settled by the cancellation; the rest is the client's, once."""
+    studio = Studio()
+    by = studio.coordinator
+    walk = studio.walk(state)
+    if state == workflow.PRE_SCHEDULED:
+        (late,) = money_in(walk, "300.00")
+    else:
+        late = money_in(walk, "300.00", deposit=False)
+    walk.to(workflow.CANCELED)
+    owed = figures(walk)["refund_owed"]
+    pay.verify(late, by=by, now=walk.now)
+    assert figures(walk)["refund_owed"] == owed + 300
+    with pytest.raises(InvalidInput):
+        pay.owe_difference(walk.session, by=by, now=walk.now)
+    refund = walk.session.payments.filter(payment_type="Refund").latest("pk")
+    assert (refund.amount, refund.payment_status) == (300, "Pending")
+    assert AuditEvent.objects.filter(event="refund_owed", details__reason="paid after the cancellation").count() == 1
+    pay.pay_out(refund, method="Cash", document_number="R-1", payment_date=studio.today, by=by, now=walk.now)
+    assert figures(walk)["refund_owed"] == owed
+
+
+def test_refund_of_a_canceled_session_that_was_voided_by_mistake_is_written_down_again():
+    """D19: it stays owed until it is paid out."""
+    walk = Studio().walk(workflow.CONFIRMED).to(workflow.CANCELED)
+    refund = walk.session.payments.get(payment_type="Refund")
+    pay.void(refund, reason="Wrong one", by=walk.studio.coordinator, now=walk.now)
+    assert pay.owe_difference(walk.session, by=walk.studio.coordinator, now=walk.now).amount == 500
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_what_was_paid_above_the_total_goes_back_whole_when_it_is_canceled(written):
+    """D18, D32: the percentage is for the price; whether somebody wrote the difference down makes no difference."""
+    studio = Studio()
+    by = studio.coordinator
+    walk = studio.walk(workflow.CONFIRMED)
+    line = walk.session.lines.order_by("-line_subtotal").first()
+    price.remove_line(walk.session, line_id=line.pk, by=by, now=walk.now)
+    if written:
+        pay.owe_difference(walk.session, by=by, now=walk.now)
+    walk.session.refresh_from_db()
+    late = walk.session.changes_deadline + timedelta(seconds=1)
+    walk.session.cancel(by=by, now=late, reason="No time", initiator="client")
+    # 500.00 was paid, the total is 100.00: 400.00 and the half of 100.00.
+    assert figures(walk)["refund_owed"] == 450
+    assert walk.session.kept_amount == 50
+
+
 def test_payment_that_was_refunded_is_not_voided():
     """D21: refunds would exceed what stays paid."""
     walk = Studio().walk(workflow.CONFIRMED)
