@@ -49,12 +49,7 @@ def reserve_room(*, session_id: int, room_id: int, span: Span, by: "User | None"
     room = lock_rooms([room_id]).get(room_id)
     if room is None:
         raise InvalidInput(_("There is no such room."), field="room", details={"room": room_id})
-    if room.status != RoomStatus.ACTIVE:
-        raise RoomNotAvailable(
-            _("%(room)s is not in use: %(status)s.") % {"room": room.name, "status": room.get_status_display().lower()},
-            field="room",
-            details={"room": room.code, "status": room.status, "conflicts": []},
-        )
+    _refuse_room_out_of_use(room)
     held = held_for_room(span)
     _refuse_room_conflicts(room, held, session_id)
     release_room(session_id=session_id, now=now)
@@ -132,7 +127,8 @@ def lead(session_id: int, assignment: StaffReservation | None) -> None:
 def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
     """Everything that a session holds goes with it to another time, or nothing does.
 
-    ``coverages`` gives the new coverage by assignment id. Raises ``PhotographerNotAvailable`` or ``RoomNotAvailable``.
+    ``coverages`` gives the new coverage by assignment id. Raises ``PhotographerNotAvailable`` or ``RoomNotAvailable``,
+    also for somebody who has left and for a room that is out of use: another time is promised anew.
     """
     assignments = list(StaffReservation.objects.holding().filter(session_id=session_id).order_by("staff_id"))
     rooms = list(RoomReservation.objects.holding().filter(session_id=session_id))
@@ -141,6 +137,7 @@ def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
     for assignment in assignments:
         coverage = coverages[assignment.pk]
         person = people[assignment.staff_id]
+        _refuse_gone(person)
         _refuse_staff_conflicts(person, coverage, session_id)
         with _constraint_speaks(None, person):
             assignment.during = (coverage.start, coverage.end)
@@ -148,6 +145,7 @@ def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
     held = held_for_room(span)
     for reservation in rooms:
         room = locked_rooms[reservation.room_id]
+        _refuse_room_out_of_use(room)
         _refuse_room_conflicts(room, held, session_id)
         with _constraint_speaks(room, None):
             reservation.during = (held.start, held.end)
@@ -165,11 +163,34 @@ def release(session_id: int, *, now: datetime) -> list["User"]:
 
 def _photographer(people: Mapping[int, "User"], staff_id: int) -> "User":
     person = people.get(staff_id)
-    if person is None or not person.is_active or not person.groups.filter(name=Role.PHOTOGRAPHER).exists():
+    if person is None or not _shoots(person):
         raise InvalidInput(
             _("Choose an active photographer."), field="photographer", details={"photographer": staff_id}
         )
     return person
+
+
+def _shoots(person: "User") -> bool:
+    return person.is_active and person.groups.filter(name=Role.PHOTOGRAPHER).exists()
+
+
+def _refuse_gone(person: "User") -> None:
+    if not _shoots(person):
+        raise PhotographerNotAvailable(
+            _("%(person)s no longer photographs for the studio: put somebody else on first.")
+            % {"person": person.full_name},
+            field="photographer",
+            details={"photographer": person.pk, "conflicts": []},
+        )
+
+
+def _refuse_room_out_of_use(room: Room) -> None:
+    if room.status != RoomStatus.ACTIVE:
+        raise RoomNotAvailable(
+            _("%(room)s is not in use: %(status)s.") % {"room": room.name, "status": room.get_status_display().lower()},
+            field="room",
+            details={"room": room.code, "status": room.status, "conflicts": []},
+        )
 
 
 def _put_on(

@@ -1,6 +1,6 @@
 """Who and where: rooms, photographers, editors (business rules 3, 10.2, 10.4; D11, D33, D34)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
@@ -19,6 +19,9 @@ from studio.roles import Perm, Role, is_admin, roles_of
 
 if TYPE_CHECKING:
     from studio.models import User
+
+# The longest travel to a session or back (business rules 3.2): beyond it a slip of the pen would block somebody's year.
+LONGEST_WAY = timedelta(hours=24)
 
 
 def give_room(session: Session, *, room_id: int, by: "User", now: datetime) -> Session:
@@ -200,6 +203,17 @@ def _assignment(session: Session, assignment_id: int) -> StaffReservation:
 
 
 def _refuse_stray_coverage(session: Session, coverage: Span) -> None:
-    """A coverage touches its session; one that does not was meant for another day."""
+    """A coverage meets its session, and reaches a day beyond it at most; any other was meant for another day."""
     if not coverage.overlaps(session.span):
         raise InvalidInput(_("The coverage does not meet the session's own time."), field="coverage_start_time")
+    longest = session.span.widened(LONGEST_WAY, LONGEST_WAY)
+    for is_far, field in (
+        (coverage.start < longest.start, "coverage_start_time"),
+        (coverage.end > longest.end, "coverage_end_time"),
+    ):
+        if is_far:
+            raise InvalidInput(
+                _("The coverage begins at most 24 hours before the session and ends at most 24 hours after it."),
+                field=field,
+                details={"earliest": longest.start.isoformat(), "latest": longest.end.isoformat()},
+            )

@@ -129,6 +129,29 @@ def test_move_into_something_taken_changes_nothing(taken):
     assert not Notice.objects.filter(kind="session_moved").exists()
 
 
+@pytest.mark.parametrize("gone", ["room", "photographer", "role"])
+def test_move_promises_nothing_that_is_out_of_use(gone):
+    """Business rules 3: another time is validated anew; until then the session keeps what it has."""
+    studio = Studio()
+    session = studio.request(room_id=studio.room.pk, photographer_ids=(studio.photographer.pk,))
+    match gone:
+        case "room":
+            studio.room.status = "Maintenance"
+            studio.room.save()
+        case "photographer":
+            studio.photographer.is_active = False
+            studio.photographer.save()
+        case "role":
+            studio.photographer.groups.clear()
+    refusal = RoomNotAvailable if gone == "room" else PhotographerNotAvailable
+    with pytest.raises(refusal):
+        request.edit(session, when=studio.when(40), by=studio.coordinator, now=studio.now)
+    before = session.starts_at
+    session.refresh_from_db()
+    assert session.starts_at == before
+    request.edit(session, when=studio.when(), special_notes="Blue", by=studio.coordinator, now=studio.now)
+
+
 def test_move_by_a_little_does_not_meet_itself():
     studio = Studio()
     session = studio.request(room_id=studio.room.pk, photographer_ids=(studio.photographer.pk,))
@@ -200,6 +223,24 @@ def test_first_photographer_leads_and_another_may_take_the_lead():
     assert list(session.assignments.filter(is_lead_photographer=True)) == [second]
     people.take_off(session, assignment_id=second.pk, by=studio.coordinator, now=studio.now)
     assert list(session.assignments.filter(is_lead_photographer=True)) == [first]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [(24, 24, None), (25, 0, "coverage_start_time"), (0, 25, "coverage_end_time"), (0, 24 * 365, "coverage_end_time")],
+)
+def test_coverage_reaches_a_day_beyond_its_session_at_most(before, after, field):
+    studio = Studio()
+    session = studio.request()
+    coverage = session.span.widened(timedelta(hours=before), timedelta(hours=after))
+    act = {"photographer_id": studio.photographer.pk, "by": studio.coordinator, "now": studio.now}
+    if field is None:
+        assert people.assign_photographer(session, coverage=coverage, **act)
+        return
+    with pytest.raises(InvalidInput) as refused:
+        people.assign_photographer(session, coverage=coverage, **act)
+    assert refused.value.field == field
+    assert not session.assignments.exists()
 
 
 def test_travel_is_a_part_of_what_is_taken():
