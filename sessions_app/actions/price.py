@@ -199,12 +199,13 @@ def _reprice(session: Session, *, by: "User", now: datetime) -> None:
         ) from wrong
     if session.total > LARGEST_TOTAL or session.subtotal > LARGEST_TOTAL:
         raise InvalidInput(_("This is more than a session can cost."), details={"total": str(session.total)})
-    if session.status not in (workflow.REQUEST, workflow.NEGOTIATION, workflow.CANCELED):
-        if not lines or session.total <= 0:
-            raise InvalidInput(
-                _("A session that has been quoted keeps at least one line and a total above zero."),
-                details={"failed": ["no_lines" if not lines else "total_is_zero"]},
-            )
+    is_quoted = session.status not in (workflow.REQUEST, workflow.NEGOTIATION, workflow.CANCELED)
+    if is_quoted and (not lines or session.total <= 0):
+        raise InvalidInput(
+            _("A session that has been quoted keeps at least one line and a total above zero."),
+            details={"failed": ["no_lines" if not lines else "total_is_zero"]},
+        )
+    if session.status == workflow.PRE_SCHEDULED:
         # The deposit stays as it was quoted (D32), but nobody is asked for more than the whole.
         session.deposit_amount = min(session.deposit_amount, session.total)
     days = _editing_days(lines)

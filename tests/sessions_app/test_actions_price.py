@@ -120,8 +120,16 @@ def test_confirmed_session_is_open_until_its_deadline(late, open_):
             price.add_item(walk.session, item=ItemFactory(), quantity=1, by=studio.coordinator, now=now)
 
 
-def test_deposit_stays_as_quoted_and_is_never_more_than_the_whole():
-    """D32: the balance changes, the deposit does not; the cap keeps it payable."""
+def test_deposit_that_is_still_asked_for_is_never_more_than_the_whole():
+    """D32: it is fixed, but one above the total could never be paid (``PAYMENT_EXCEEDS_TOTAL``)."""
+    studio = Studio()
+    walk = studio.walk(workflow.PRE_SCHEDULED)
+    set_price(studio, fresh(walk.session), discount=D("700.00"), discount_reason="Friends", now=walk.now)
+    assert (fresh(walk.session).total, fresh(walk.session).deposit_amount) == (D("300.00"), D("300.00"))
+
+
+def test_deposit_of_a_confirmed_session_stays_as_it_was_paid():
+    """D32: the balance changes, the deposit does not, up or down."""
     studio = Studio()
     walk = studio.walk(workflow.CONFIRMED)
     price.add_item(
@@ -129,7 +137,7 @@ def test_deposit_stays_as_quoted_and_is_never_more_than_the_whole():
     )
     assert (fresh(walk.session).total, fresh(walk.session).deposit_amount) == (D("1400.00"), D("500.00"))
     set_price(studio, fresh(walk.session), discount=D("1100.00"), discount_reason="Friends", now=walk.now)
-    assert (fresh(walk.session).total, fresh(walk.session).deposit_amount) == (D("300.00"), D("300.00"))
+    assert (fresh(walk.session).total, fresh(walk.session).deposit_amount) == (D("300.00"), D("500.00"))
 
 
 def test_quoted_session_keeps_a_line_and_a_total():
