@@ -194,6 +194,19 @@ def _people_that_differ() -> Iterable[str]:
     return rows.filter(wrong).values_list("session__code", flat=True)
 
 
+def _rooms_not_held() -> Iterable[str]:
+    """A session under way that has a room holds it: otherwise somebody else may be given it (D33)."""
+    held = RoomReservation.objects.holding().filter(session=OuterRef("pk"), room=OuterRef("room"))
+    return Session.objects.active().filter(~Exists(held), room__isnull=False).values_list("code", flat=True)
+
+
+def _people_not_held() -> Iterable[str]:
+    """Who is on a session under way is not free for another one (D34)."""
+    loose = StaffReservation.objects.filter(session__deleted_at__isnull=True, released_at__isnull=False)
+    loose = loose.exclude(assignment_status=AssignmentStatus.REASSIGNED).exclude(session__status__in=workflow.FINAL)
+    return loose.filter(session__isnull=False).values_list("session__code", flat=True)
+
+
 CHECKS: dict[str, Callable[[], Iterable[str]]] = {
     "totals_differ_from_lines": _wrong_subtotals,
     "assigned_without_photographers": _without_photographers,
@@ -202,4 +215,6 @@ CHECKS: dict[str, Callable[[], Iterable[str]]] = {
     "people_overlap": _overlapping("scheduling_staffreservation", "staff_id"),
     "rooms_differ_from_sessions": _rooms_that_differ,
     "people_differ_from_sessions": _people_that_differ,
+    "rooms_are_not_held": _rooms_not_held,
+    "people_are_not_held": _people_not_held,
 }

@@ -146,6 +146,16 @@ def test_the_nightly_check_finds_a_total_that_differs_and_alerts_the_admins():
     assert Notice.objects.filter(kind="integrity_issue", recipient=studio.admin).exists()
 
 
+def test_the_nightly_check_finds_a_session_that_does_not_hold_what_it_has():
+    """D33, D34: somebody else could be given the room and the photographer."""
+    studio = Studio()
+    session = studio.walk(workflow.CONFIRMED).equip().session
+    session.room_reservations.update(released_at=studio.now)
+    session.assignments.update(released_at=studio.now)
+    report = jobs.validate_integrity(studio.now)["report"]
+    assert report == {"rooms_are_not_held": [session.code], "people_are_not_held": [session.code]}
+
+
 def test_the_nightly_check_finds_a_reservation_that_left_its_session():
     studio = Studio()
     session = studio.walk(workflow.CONFIRMED).equip().session
