@@ -56,9 +56,10 @@ def session_observe(request: HttpRequest, code: str) -> HttpResponse:
         written = editing.observe(session, observations=values["observations"], by=user, now=now)
         return Done(_("Written down."), session.get_absolute_url(), facts=story.session_facts(written, user))
 
+    is_open = session.status in story.EDITORS_HAND or is_admin(user)
     context = {
         **_frame(session, _("Editor's observations")),
-        "submit_reason": "" if session.status in story.EDITORS_HAND else _("This is open while it is in editing."),
+        "submit_reason": "" if is_open else _("This is open while it is in editing."),
     }
     return act(request, form, do, template="sessions_app/shoot_observe.html", context=context)
 

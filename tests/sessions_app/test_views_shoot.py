@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from sessions_app import workflow
 from studio.conf import STUDIO
-from studio.models import OutgoingEmail
+from studio.models import AuditEvent, OutgoingEmail
 from studio.roles import Role
 from tests.factories.domain import Studio, person
 
@@ -89,6 +89,16 @@ def test_the_editor_observes_and_moves_the_delivery_date(studio):
     assert session.estimated_delivery_date == promised
     assert "Warm tones" in session.editor_observations and "Album proofs" in session.editor_observations
     assert OutgoingEmail.objects.filter(kind="delivery_date_email", about_id=session.pk).count() == 1
+
+
+@pytest.mark.parametrize("state", [workflow.ATTENDED, workflow.IN_EDITING, workflow.COMPLETED])
+def test_an_admin_observes_in_any_state_and_it_is_audited(studio, state):
+    """D15."""
+    session = studio.walk(state).session
+    answer = browser(studio.admin).post(observe(session), {"observations": "Warm tones"}, headers=AS_JSON)
+    assert answer.status_code == 200
+    event = AuditEvent.objects.get(event="admin_override", object_id=str(session.pk), details__act="observe")
+    assert event.details["status"] == state
 
 
 def test_the_date_may_be_typed_instead(studio):
