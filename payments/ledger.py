@@ -23,6 +23,8 @@ from studio.errors import ImmutableSession, InvalidInput, PaymentExceedsTotal, S
 if TYPE_CHECKING:
     from studio.models import User
 
+EARLIEST_PAYMENT = date(2000, 1, 1)
+
 
 class Billed(Protocol):
     """What the ledger needs to know of a session."""
@@ -125,6 +127,16 @@ def register_balance(
         )
     with _constraints_speak(session, amount):
         return _add(session, PaymentType.BALANCE, amount, method, document_number, payment_date, by, now, notes)
+
+
+def refuse_odd_date(payment_date: date, now: datetime) -> None:
+    """A payment is dated today or before, in the studio's zone. Raises ``InvalidInput``."""
+    if not EARLIEST_PAYMENT <= payment_date <= now.astimezone(STUDIO.zone).date():
+        raise InvalidInput(
+            _("The date of a payment is today or before."),
+            field="payment_date",
+            details={"payment_date": payment_date.isoformat()},
+        )
 
 
 def verify(payment: Payment, *, by: "User", now: datetime) -> None:

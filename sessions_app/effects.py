@@ -72,12 +72,14 @@ def record_deposit(session: "Session", act: Act) -> None:
         return
     access.require(act.by, Perm.PAYMENT_REGISTER)
     access.require(act.by, Perm.PAYMENT_VERIFY)
+    payment_date = deposit.payment_date or act.today
+    ledger.refuse_odd_date(payment_date, act.now)
     payments = ledger.register_deposit(
         session,
         amount=deposit.amount,
         method=deposit.method,
         document_number=deposit.document_number,
-        payment_date=deposit.payment_date or act.today,
+        payment_date=payment_date,
         notes=deposit.notes,
         by=act.by,
         now=act.now,

@@ -19,8 +19,6 @@ from studio.roles import Perm
 if TYPE_CHECKING:
     from studio.models import User
 
-EARLIEST_PAYMENT = date(2000, 1, 1)
-
 
 def register_deposit(
     session: Session,
@@ -36,7 +34,7 @@ def register_deposit(
     """Record a deposit that has still to be verified; what exceeds it becomes a balance payment (D20)."""
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
-        _refuse_odd_date(payment_date, now)
+        ledger.refuse_odd_date(payment_date, now)
         return ledger.register_deposit(
             session,
             amount=amount,
@@ -63,7 +61,7 @@ def register_balance(
     """Record a balance payment that has still to be verified."""
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
-        _refuse_odd_date(payment_date, now)
+        ledger.refuse_odd_date(payment_date, now)
         return ledger.register_balance(
             session,
             amount=amount,
@@ -113,7 +111,7 @@ def pay_out(
     """The client has been given the money back (D19)."""
     with audit.act():
         _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
-        _refuse_odd_date(payment_date, now)
+        ledger.refuse_odd_date(payment_date, now)
         ledger.pay_out(
             payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now
         )
@@ -162,12 +160,3 @@ def _locked_payment(payment: Payment, *, by: "User", perm: Perm) -> tuple[Sessio
 def _refuse_refund(payment: Payment) -> None:
     if payment.payment_type == "Refund":
         raise InvalidInput(_("A refund is paid out, not verified."), details={"payment_type": payment.payment_type})
-
-
-def _refuse_odd_date(payment_date: date, now: datetime) -> None:
-    if not EARLIEST_PAYMENT <= payment_date <= now.astimezone(STUDIO.zone).date():
-        raise InvalidInput(
-            _("The date of a payment is today or before."),
-            field="payment_date",
-            details={"payment_date": payment_date.isoformat()},
-        )

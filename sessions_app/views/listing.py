@@ -235,8 +235,7 @@ def _accounts(sessions: Iterable[Session]) -> dict[int, money.Account]:
     for session_id, *entry in live.values_list("session_id", "payment_type", "payment_status", "amount"):
         entries.setdefault(session_id, []).append(money.Entry(*entry))
     return {
-        pk: money.account(session.total, entries.get(pk, ()), kept=session.kept_amount)
-        for pk, session in by_id.items()
+        pk: money.account(session.total, entries.get(pk, ()), kept=session.kept_amount) for pk, session in by_id.items()
     }
 
 

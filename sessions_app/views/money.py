@@ -176,6 +176,11 @@ def payment_verify(request: HttpRequest, payment_id: int) -> HttpResponse:
             "amount": sentences.money(verified.amount),
             "client": session.client.full_name,
         }
+        owed = Payment.objects.refunds().pending().filter(session=session).order_by("-id").first()
+        if session.is_canceled and owed is not None:
+            text += " " + _("%(amount)s is owed back.") % {"amount": sentences.money(owed.amount)}
+            if allows(user, Perm.PAYMENT_REFUND):
+                next_url, next_label = reverse("payment-pay-out", args=[owed.pk]), _("Pay it out")
         return Done(
             text, back(request, session.get_absolute_url()), next_url, next_label, _both(verified, session, user)
         )

@@ -1,5 +1,6 @@
 """Money through the actions: who may, what is refused, what is written (business rules 5, 10.1; D13, D19 to D21)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -259,6 +260,15 @@ def test_payment_is_dated_today_or_before(days):
     with pytest.raises(InvalidInput) as refused:
         money_in(walk, "500.00", payment_date=walk.studio.today + timedelta(days=days))
     assert refused.value.field == "payment_date"
+
+
+def test_deposit_that_comes_with_the_confirmation_is_dated_today_or_before():
+    walk = Studio().walk(workflow.PRE_SCHEDULED)
+    ahead = replace(walk.deposit(), payment_date=walk.studio.today + timedelta(days=1))
+    with pytest.raises(InvalidInput) as refused:
+        walk.session.confirm(by=walk.studio.coordinator, now=walk.now, deposit=ahead)
+    assert refused.value.field == "payment_date"
+    assert not walk.session.payments.exists()
 
 
 def test_only_the_office_handles_money():

@@ -330,3 +330,18 @@ def test_the_navigation_shows_how_many_wait(studio):
     counts = {link.name: link.count for link in links_for(studio.coordinator)}
     assert counts["payment-list"] == 1
     assert "payment-list" not in {link.name for link in links_for(studio.photographer)}
+
+
+# -- after the end -----------------------------------------------------------------------------------------------------
+
+
+def test_money_that_is_verified_after_the_cancellation_is_offered_to_be_paid_back(studio):
+    """D19: the answer names what is owed, and the next act is to pay it out."""
+    walk = studio.walk(workflow.PRE_SCHEDULED)
+    late = record(studio, walk)
+    walk.to(workflow.CANCELED)
+    page = browser(studio.coordinator).post(of_payment("verify", late), follow=True)
+    refund = walk.session.payments.get(payment_type="Refund")
+    assert of_payment("pay-out", refund) in page.content.decode()
+    answer = browser(studio.coordinator).post(reverse("session-owe", args=[walk.session.code]), headers=AS_JSON)
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_INPUT")
