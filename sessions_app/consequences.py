@@ -271,6 +271,7 @@ TELLERS: dict[str, Teller] = {
     "mail_cancellation": _mail("cancellation_email"),
     "drop_mail": _waiting_mail_is_dropped,
     "drop_notices": _silent,
+    "drop_queue_notices": _silent,
 }
 
 

@@ -203,6 +203,11 @@ def drop_notices(session: "Session", act: Act) -> None:
     notices.drop(session)
 
 
+def drop_queue_notices(session: "Session", act: Act) -> None:
+    """The other editors were told that it waits: it does not any more, and they no longer see it."""
+    notices.drop(session, ["session_for_editing"])
+
+
 EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
@@ -229,5 +234,6 @@ EFFECTS: dict[str, Effect] = {
         mail_cancellation,
         drop_mail,
         drop_notices,
+        drop_queue_notices,
     )
 }

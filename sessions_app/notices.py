@@ -21,5 +21,6 @@ def tell(people: Iterable["User"], kind: str, session: "Session", *, key: str = 
     notices.notify(people, kind, about=session, url=session.get_absolute_url(), key=key, **(facts | params))
 
 
-def drop(session: "Session") -> None:
-    notices.drop(session)
+def drop(session: "Session", kinds: Iterable[str] | None = None) -> None:
+    """What nobody has read yet is no longer to be said, all of it or these kinds."""
+    notices.drop(session, kinds)

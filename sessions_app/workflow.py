@@ -299,6 +299,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             guards=(nobody_edits_it, editor_is_an_editor, editor_has_room),
             prepare=("lock_editor",),
             effects=("set_editor",),
+            tells=("drop_queue_notices",),
             from_queue=True,
             optional=("editor",),
             for_admin=("editor",),

@@ -84,11 +84,12 @@ def mark_read(user: User, ids: Iterable[int] | None = None, *, now: datetime | N
     return rows.update(read_at=now or timezone.now())
 
 
-def drop(about: Model) -> int:
-    """Take back what nobody has read yet about `about`: it no longer is so."""
-    dropped, _by_model = Notice.objects.filter(
-        about_type=about._meta.label_lower, about_id=about.pk, read_at__isnull=True
-    ).delete()
+def drop(about: Model, kinds: Iterable[str] | None = None) -> int:
+    """Take back what nobody has read yet about `about`, all of it or these kinds: it no longer is so."""
+    rows = Notice.objects.filter(about_type=about._meta.label_lower, about_id=about.pk, read_at__isnull=True)
+    if kinds is not None:
+        rows = rows.filter(kind__in=list(kinds))
+    dropped, _by_model = rows.delete()
     return dropped
 
 
