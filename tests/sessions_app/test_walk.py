@@ -1,12 +1,17 @@
 """One session through every state, and what each step leaves behind."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
 
 from payments.ledger import validate_payments
 from sessions_app import workflow
-from studio.models import Notice, OutgoingEmail
-from tests.factories.domain import Studio
+from sessions_app.actions import price
+from sessions_app.actions.request import open_request
+from sessions_app.effects import Deposit
+from studio.models import AuditEvent, Notice, OutgoingEmail
+from tests.factories.domain import Studio, at
 
 pytestmark = pytest.mark.django_db
 
@@ -49,8 +54,13 @@ def test_an_admin_enters_a_past_session_and_walks_it_to_the_end():
     studio = Studio()
     admin, now = studio.admin, at(studio.today + timedelta(days=90))
     session = open_request(
-        client=studio.client, session_type="Studio", when=studio.when(), room_id=studio.room.pk,
-        photographer_ids=(studio.photographer.pk,), by=admin, now=now,
+        client=studio.client,
+        session_type="Studio",
+        when=studio.when(),
+        room_id=studio.room.pk,
+        photographer_ids=(studio.photographer.pk,),
+        by=admin,
+        now=now,
     )
     price.add_package(session, package=studio.package, by=admin, now=now)
     for name in ("negotiate", "preschedule"):
