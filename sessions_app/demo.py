@@ -143,7 +143,10 @@ class DemoStudio:
         password = make_password(PASSWORD)
         for name, full_name, language, roles in PEOPLE:
             user = User.objects.create_user(
-                email=f"{name}@demo.test", full_name=full_name, language=language, phone="5555-01" + str(10 + self.made)
+                email=f"{name}@demo.test",
+                full_name=full_name,
+                language=language,
+                phone=f"5555-{110 + len(self.users):04d}",
             )
             user.password, user.is_staff = password, Role.ADMIN in roles
             user.save(update_fields=["password", "is_staff"])
@@ -195,9 +198,13 @@ class DemoStudio:
             self._studio_session(day, offset, slot=2, room=1, photographer="lucia")
             self._external_session(day, offset, time(15), time(19), ("diego",))
             return
-        if weekday == 6 or (weekday < 5 and offset % 2):
+        # On a Tuesday nothing would be waiting for an editor if Monday were quiet.
+        is_quiet = weekday < 5 and offset % 2 and not (weekday == 0 and offset == -1)
+        if weekday == 6 or is_quiet:
             return
-        self._studio_session(day, offset, slot=offset % 3, room=offset % 2, photographer=("ana", "lucia")[offset % 2])
+        # On Saturdays Diego and Lucía are at somebody's feast.
+        photographer = "ana" if weekday == 5 else ("ana", "lucia")[offset % 2]
+        self._studio_session(day, offset, slot=offset % 3, room=offset % 2, photographer=photographer)
         if weekday == 5:
             self._external_session(day, offset, time(15), time(20), ("diego", "lucia"))
 
@@ -297,7 +304,8 @@ class DemoStudio:
             by=self.users["carlos"],
             now=asked,
         )
-        return Story(self, session, asked, crew=("lucia",), package=self.packages[package], pace=timedelta(minutes=2))
+        # Ana is never out on a Saturday afternoon.
+        return Story(self, session, asked, crew=("ana",), package=self.packages[package], pace=timedelta(minutes=2))
 
     def _let_the_past_rest(self) -> None:
         """E-mails and notices of weeks ago were sent and read then, not on the day the demo is made."""

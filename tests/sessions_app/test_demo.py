@@ -1,6 +1,7 @@
 """The demo studio: in every state, sound, the same rules for everybody."""
 
 from collections import Counter
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from sessions_app import jobs, workflow
-from sessions_app.demo import PASSWORD
+from sessions_app.demo import PASSWORD, DemoStudio
 from sessions_app.models import Session
 from studio.models import User
 from studio.roles import Role, roles_of
@@ -29,3 +30,10 @@ def test_the_demo_has_every_state_and_role_and_sound_books():
     assert "ana@demo.test" in said.getvalue()
     with pytest.raises(CommandError):
         call_command("load_demo")
+
+
+@pytest.mark.parametrize("days", range(1, 7))
+def test_the_demo_can_be_loaded_on_any_day_of_the_week(days):
+    """Saturdays are the busiest; nobody may be at two places, whichever day the demo begins on."""
+    DemoStudio(timezone.now() - timedelta(days=days)).build()
+    assert set(Session.objects.values_list("status", flat=True)) == set(workflow.STATES)
