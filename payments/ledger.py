@@ -91,6 +91,7 @@ def register_deposit(
             details={"failed": ["no_deposit_asked"]},
         )
     state = _refuse_bad_entry(session, amount, method)
+    _refuse_no_document(document_number)
     has_deposit = _has_live_deposit(session)
     if has_deposit and state.net_paid + state.pending_in >= session.deposit_amount:
         raise _deposit_exists()
@@ -120,6 +121,7 @@ def register_balance(
     Raises ``ImmutableSession`` without a live deposit, ``PaymentExceedsTotal``, ``InvalidInput``.
     """
     _refuse_bad_entry(session, amount, method)
+    _refuse_no_document(document_number)
     if session.deposit_amount != 0 and not _has_live_deposit(session):
         raise ImmutableSession(
             _("A balance payment comes after the deposit, and this session has none."),
@@ -180,6 +182,7 @@ def pay_out(
     if payment.payment_type != PaymentType.REFUND:
         raise InvalidInput(_("Only refunds are paid out."), details={"payment_type": payment.payment_type})
     _refuse_unknown_method(method)
+    _refuse_no_document(document_number)
     payment.payment_method = method
     payment.document_number = document_number.strip()
     payment.payment_date = payment_date
@@ -305,6 +308,16 @@ def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Ac
     if amount > state.room_for_payment:
         raise _exceeds_total(state, amount)
     return state
+
+
+def _refuse_no_document(document_number: str) -> None:
+    """Every entry can be found again by its paper: a transfer, a voucher, or the receipt for cash (facts of records)."""
+    if not document_number.strip():
+        raise InvalidInput(
+            _("Give the number of the transfer, voucher or receipt."),
+            field="document_number",
+            details={"failed": ["no_document"]},
+        )
 
 
 def _refuse_unknown_method(method: str) -> None:

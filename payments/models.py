@@ -105,6 +105,11 @@ class Payment(models.Model):
                 name="payment_method_known",
             ),
             models.CheckConstraint(
+                condition=~Q(document_number="")
+                | Q(payment_type=PaymentType.REFUND) & ~Q(payment_status=PaymentStatus.VERIFIED),
+                name="payment_has_a_document",
+            ),
+            models.CheckConstraint(
                 condition=Q(payment_status=PaymentStatus.PENDING, verified_at__isnull=True)
                 | ~Q(payment_status=PaymentStatus.PENDING) & Q(verified_at__isnull=False),
                 name="payment_decided_when_decided",

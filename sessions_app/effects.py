@@ -34,7 +34,7 @@ class Deposit:
 
     amount: Decimal
     method: str
-    document_number: str = ""
+    document_number: str
     payment_date: date | None = None
     notes: str = ""
 

@@ -52,6 +52,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='payment',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('document_number', ''), _negated=True), models.Q(('payment_type', 'Refund'), models.Q(('payment_status', 'Verified'), _negated=True)), _connector='OR'), name='payment_has_a_document'),
+        ),
+        migrations.AddConstraint(
+            model_name='payment',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('payment_status', 'Pending'), ('verified_at__isnull', True)), models.Q(models.Q(('payment_status', 'Pending'), _negated=True), ('verified_at__isnull', False)), _connector='OR'), name='payment_decided_when_decided'),
         ),
         migrations.AddConstraint(

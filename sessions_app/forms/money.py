@@ -29,7 +29,6 @@ def method_field(**kwargs: Any) -> forms.ChoiceField:
 def document_field(**kwargs: Any) -> forms.CharField:
     return forms.CharField(
         label=_("Document number"),
-        required=False,
         max_length=60,
         help_text=_("Of the transfer, voucher or receipt."),
         **kwargs,

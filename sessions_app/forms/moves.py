@@ -26,7 +26,7 @@ class ConfirmForm(MoveForm):
 
     amount = AmountField(label=_("Deposit received"), min_value=CENT, required=False)
     method = method_field(required=False)
-    document_number = document_field()
+    document_number = document_field(required=False)
     payment_date = DayField(label=_("Date"), required=False)
 
     def clean(self) -> dict[str, Any]:

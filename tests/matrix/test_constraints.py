@@ -52,6 +52,7 @@ def pay(state: str, **values: Any) -> Hit:
         "payment_type": "Balance",
         "amount": Decimal("10.00"),
         "payment_method": "Cash",
+        "document_number": "1",
         "payment_date": date(2026, 3, 2),
         "registered_at": NOW,
     } | values
@@ -223,6 +224,7 @@ HITS: list[tuple[str, str, Hit]] = [
     ("payment_type_known", "unknown word", pay("Confirmed", payment_type="Tip")),
     ("payment_status_known", "unknown word", pay("Confirmed", payment_status="Maybe", verified_at=NOW)),
     ("payment_method_known", "unknown word", pay("Confirmed", payment_method="Shells")),
+    ("payment_has_a_document", "none", pay("Confirmed", document_number="")),
     ("payment_method_known", "none", pay("Confirmed", payment_method="")),
     (
         "payment_method_known",

@@ -69,7 +69,7 @@ def deposits(studio: Studio, session: Session) -> list[Act]:
             each.confirm,
             by=studio.coordinator,
             now=studio.now,
-            deposit=Deposit(amount=Decimal("500.00"), method="Transfer"),
+            deposit=Deposit(amount=Decimal("500.00"), method="Transfer", document_number="BI-1"),
         )
         for number, each in enumerate(same(session, WIDTH))
     ]

@@ -247,7 +247,9 @@ def due_session(studio: Studio) -> Session:
 def confirms_and_jobs(studio: Studio, session: Session) -> list[Act]:
     """Half confirm with a deposit in the last second of the deadline; half are the job, in the first one after it."""
     deadline = session.payment_deadline
-    deposit = Deposit(amount=session.deposit_amount, method="Transfer", payment_date=studio.today)
+    deposit = Deposit(
+        amount=session.deposit_amount, method="Transfer", document_number="BI-1", payment_date=studio.today
+    )
     return [
         partial(jobs.auto_cancel_unpaid, deadline + timedelta(seconds=1))
         if number % 2

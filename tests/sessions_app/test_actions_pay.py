@@ -78,6 +78,16 @@ def test_odd_amounts_are_refused(amount):
     assert not walk.session.payments.exists()
 
 
+@pytest.mark.parametrize("document_number", ["", "   "])
+def test_entry_without_a_document_is_refused(document_number):
+    """The facts of the records: every payment has its document number."""
+    walk = Studio().walk(workflow.PRE_SCHEDULED)
+    with pytest.raises(InvalidInput) as refused:
+        money_in(walk, "500.00", document_number=document_number)
+    assert refused.value.field == "document_number"
+    assert not walk.session.payments.exists()
+
+
 def test_second_deposit_is_refused_and_a_rejected_one_does_not_count():
     """D21."""
     walk = Studio().walk(workflow.PRE_SCHEDULED)

@@ -96,7 +96,12 @@ def test_a_refund_that_is_owed_waits_until_it_is_paid_out(studio):
     payment = walk.session.payments.refunds().get()
     assert row.url == reverse("payment-pay-out", args=[payment.pk])
     pay.pay_out(
-        payment, method="Cash", document_number="", payment_date=studio.today, by=studio.coordinator, now=studio.now
+        payment,
+        method="Cash",
+        document_number="DEV-1",
+        payment_date=studio.today,
+        by=studio.coordinator,
+        now=studio.now,
     )
     assert waiting(studio.now) == []
 
@@ -409,7 +414,7 @@ def fill(studio, number, first=0):
             walk.session,
             amount=Decimal("10.00"),
             method="Cash",
-            document_number="",
+            document_number="BI-1",
             payment_date=start,
             by=studio.coordinator,
             now=studio.now,

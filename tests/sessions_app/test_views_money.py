@@ -43,7 +43,13 @@ def browser(user) -> Browser:
 
 
 def entry(studio: Studio, amount: str = "500.00", **values: str) -> dict[str, str]:
-    return {"amount": amount, "method": "Transfer", "payment_date": studio.today.isoformat(), **values}
+    return {
+        "amount": amount,
+        "method": "Transfer",
+        "document_number": "BI-1",
+        "payment_date": studio.today.isoformat(),
+        **values,
+    }
 
 
 def deposit_url(session) -> str:

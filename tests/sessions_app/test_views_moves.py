@@ -60,7 +60,7 @@ def shot_yesterday(studio: Studio) -> Studio:
     return studio
 
 
-DEPOSIT = {"amount": "500.00", "method": "Cash", "payment_date": "2026-01-02"}
+DEPOSIT = {"amount": "500.00", "method": "Cash", "document_number": "R-1", "payment_date": "2026-01-02"}
 
 
 def today() -> str:
@@ -171,7 +171,12 @@ def test_the_missing_deposit_is_filled_in_and_may_come_with_the_confirmation(stu
     session = studio.walk(workflow.PRE_SCHEDULED).session
     body = get(studio.coordinator, session, "confirm").content.decode()
     assert 'value="500.00"' in body and f'value="{today()}"' in body
-    post(studio.coordinator, session, "confirm", {"amount": "700", "method": "Card", "payment_date": today()})
+    post(
+        studio.coordinator,
+        session,
+        "confirm",
+        {"amount": "700", "method": "Card", "document_number": "V-1", "payment_date": today()},
+    )
     rows = (
         Payment.objects.filter(session=session).order_by("id").values_list("payment_type", "amount", "payment_status")
     )
@@ -186,7 +191,7 @@ def test_a_deposit_that_waits_is_offered_for_verification_instead_of_a_second_on
         walk.session,
         amount=Decimal("500.00"),
         method="Cash",
-        document_number="",
+        document_number="BI-1",
         payment_date=studio.today,
         by=studio.coordinator,
         now=walk.now,
@@ -214,7 +219,11 @@ def test_typed_input_survives_a_refusal_beside_its_field(studio):
 def test_an_amount_that_is_none_is_refused_by_the_form(studio, amount):
     session = studio.walk(workflow.PRE_SCHEDULED).session
     answer = post(
-        studio.coordinator, session, "confirm", {"amount": amount, "method": "Card", "payment_date": today()}, **AS_JSON
+        studio.coordinator,
+        session,
+        "confirm",
+        {"amount": amount, "method": "Card", "document_number": "V-1", "payment_date": today()},
+        **AS_JSON,
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_INPUT")
     assert "amount" in answer.json()["details"]["fields"]

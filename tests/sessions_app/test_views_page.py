@@ -234,6 +234,7 @@ def test_the_page_costs_the_same_however_much_there_is_to_tell(studio):
                 payment_type="Balance",
                 amount=missing,
                 payment_method="Cash",
+                document_number="R-1",
                 payment_status="Verified",
                 payment_date=studio.today,
                 registered_at=walk.now,

@@ -65,7 +65,9 @@ def test_an_admin_enters_a_past_session_and_walks_it_to_the_end():
     price.add_package(session, package=studio.package, by=admin, now=now)
     for name in ("negotiate", "preschedule"):
         session.move(name, by=admin, now=now)
-    session.confirm(by=admin, now=now, deposit=Deposit(amount=session.deposit_amount, method="Cash"))
+    session.confirm(
+        by=admin, now=now, deposit=Deposit(amount=session.deposit_amount, method="Cash", document_number="R-1")
+    )
     for name in ("assign", "attend", "take", "ready", "complete"):
         session.move(name, by=admin, now=now)
     assert session.status == workflow.COMPLETED
