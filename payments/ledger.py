@@ -311,7 +311,7 @@ def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Ac
 
 
 def _refuse_no_document(document_number: str) -> None:
-    """Every entry can be found again by its paper: a transfer, a voucher, or the receipt for cash (facts of records)."""
+    """Every entry can be found again by its paper: a transfer, a voucher, the receipt for cash (facts of records)."""
     if not document_number.strip():
         raise InvalidInput(
             _("Give the number of the transfer, voucher or receipt."),
