@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-# What makes a spreadsheet take a cell for a formula.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# What makes a spreadsheet take a cell for a formula. The full-width signs are the same to some of them.
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
