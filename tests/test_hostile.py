@@ -1,0 +1,139 @@
+"""Hostile values in every form and every address: never an error of ours, never a trace (quality, bad input).
+
+The fields are read off the rendered pages, so that a new form is swept as soon as it has an address.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client as Browser
+
+from sessions_app import workflow
+from tests.factories.at_work import PARAMETERS, AtWork, in_one_transaction
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = (
+    "",
+    "-1",
+    "0",
+    "99999999999999999999",
+    "1e999",
+    "NaN",
+    "-Infinity",
+    "1.005",
+    "x' OR 1=1; --",
+    "<script>alert(1)</script>",
+    "\u202eesrever \U0001f4f8 ﷽",
+    "a" * 10_000,
+    "\x00",
+    "0001-01-01",
+    "9999-12-31",
+    "2026-02-31",
+    "24:00",
+    "23:59",
+    "{{ 7 * 7 }} %(x)s %n {0.__class__}",
+)
+# Parameters that a page reads from its address, besides the fields of its own form.
+READ = ("q", "page", "sort", "state", "from", "to", "format", "tab", "client", "next", "find", "package", "times")
+NAMES = re.compile(r"<(?:input|select|textarea)\b[^>]*?\bname=\"([^\"]+)\"")
+LEAVE_ALONE = {"logout", "set-language"}
+JSON = {"accept": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def work(django_db_setup: None, django_db_blocker: Any) -> Iterator[AtWork]:
+    with in_one_transaction(django_db_blocker) as built:
+        yield built
+
+
+def desk(work: AtWork, who: str = "admin") -> Browser:
+    browser = Browser(raise_request_exception=False)
+    browser.force_login(work.own[who])
+    return browser
+
+
+def addresses(work: AtWork) -> list[str]:
+    """Every address, about a session that is still open to edits and one that is not; every move."""
+    found: list[str] = []
+    for session in (work.sessions["negotiation"], work.sessions["editing"]):
+        found += [work.url(route, session) for route in PARAMETERS if route not in LEAVE_ALONE | {"session-move"}]
+        found += [work.url("session-move", session, name=name) for name in workflow.PHOTOGRAPHY]
+    return sorted(set(found))
+
+
+def refuse_faults(answer: Any, asked: str) -> None:
+    assert answer.status_code < 500, f"{asked}: {answer.status_code}"
+    if answer.streaming:
+        return
+    text = answer.content.decode(errors="replace")
+    for sign in ("Traceback (most recent call last)", "psycopg.errors", "IntegrityError", "DataError"):
+        assert sign not in text, f"{asked}: {sign}"
+
+
+def test_every_form_takes_every_hostile_value_without_an_error_of_ours(work):
+    browser = desk(work)
+    swept = 0
+    for url in addresses(work):
+        page = browser.get(url)
+        refuse_faults(page, url)
+        if page.streaming:
+            continue
+        names = set(NAMES.findall(page.content.decode(errors="replace"))) - {"csrfmiddlewaretoken"}
+        for value in HOSTILE:
+            with transaction.atomic():
+                answer = browser.post(url, dict.fromkeys(names, value), headers=JSON if len(value) % 2 else {})
+                refuse_faults(answer, f"POST {url} with {value[:30]!r}")
+                if answer.status_code == 405:
+                    break
+                if answer.status_code >= 400 and answer.get("Content-Type", "").startswith("application/json"):
+                    assert set(answer.json()) == {"code", "message", "details"}, (url, value[:30])
+                transaction.set_rollback(True)
+                swept += 1
+    assert swept > 500
+
+
+def test_every_page_takes_every_hostile_parameter_without_an_error_of_ours(work):
+    browser = desk(work)
+    for url in addresses(work):
+        if browser.get(url).status_code != 200:
+            continue
+        for value in HOSTILE:
+            answer = browser.get(url, dict.fromkeys(READ, value))
+            refuse_faults(answer, f"GET {url} with {value[:30]!r}")
+
+
+@pytest.mark.parametrize("who", ["photographer", "editor", "coordinator"])
+def test_lists_and_searches_take_hostile_parameters_from_everybody(work, who):
+    browser = desk(work, who)
+    for url in ("/", "/sessions/", "/search/", "/notices/", "/clients/", "/payments/"):
+        for name in READ:
+            for value in ("\x00", "99999999999999999999", "a" * 3000, "9999-12-31", "'\\"):
+                refuse_faults(browser.get(url, {name: value}), f"{url}?{name}={value[:20]!r}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"reason": {"a": 1}}',
+        b'{"amount": 1e999}',
+        b'{"a": "\\u0000"}',
+    ],
+)
+def test_a_body_that_is_no_form_is_refused_in_words(work, body):
+    browser = desk(work)
+    for route in ("session-new", "session-deposit", "session-edit", "client-new"):
+        url = work.url(route, work.sessions["negotiation"])
+        answer = browser.post(url, body, content_type="application/json", headers=JSON)
+        refuse_faults(answer, f"{url} {body!r}")
+        assert answer.status_code in (400, 422), (url, body, answer.status_code)
+        assert set(answer.json()) == {"code", "message", "details"}
