@@ -87,12 +87,14 @@ def test_every_form_takes_every_hostile_value_without_an_error_of_ours(work):
             with transaction.atomic():
                 answer = browser.post(url, dict.fromkeys(names, value), headers=JSON if len(value) % 2 else {})
                 refuse_faults(answer, f"POST {url} with {value[:30]!r}")
-                if answer.status_code == 405:
-                    break
                 if answer.status_code >= 400 and answer.get("Content-Type", "").startswith("application/json"):
                     assert set(answer.json()) == {"code", "message", "details"}, (url, value[:30])
                 transaction.set_rollback(True)
                 swept += 1
+            if answer.status_code == 405:
+                # A page without a form: one look at its refusal is enough, and does not count as swept.
+                swept -= 1
+                break
     assert swept > 500
 
 
