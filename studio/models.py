@@ -6,6 +6,7 @@ No model of the other packages is named here; what a row is about is kept as wor
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -294,7 +295,7 @@ class OutgoingEmail(models.Model):
 class JobRun(models.Model):
     """One run of a job: what fell due on a local day, and what came of it. The jobs' log.
 
-    A job that runs each minute has one row a day, which adds up.
+    A job that runs each minute has one row a day, which adds up. Runs by hand have rows of their own.
     """
 
     job = models.CharField(_("job"), max_length=60)
@@ -303,6 +304,7 @@ class JobRun(models.Model):
     queued_at = models.DateTimeField(_("queued"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    by_hand = models.BooleanField(_("by hand"), default=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     done = models.PositiveIntegerField(_("done"), default=0)
     skipped = models.PositiveIntegerField(_("skipped"), default=0)
@@ -314,7 +316,7 @@ class JobRun(models.Model):
         verbose_name_plural = _("job runs")
         ordering = ["-due_at", "job"]
         constraints = [
-            models.UniqueConstraint(fields=["job", "local_date"], name="job_once_a_day"),
+            models.UniqueConstraint(fields=["job", "local_date"], condition=Q(by_hand=False), name="job_once_a_day"),
         ]
         indexes = [
             models.Index(fields=["-due_at"], name="job_latest"),
@@ -323,3 +325,10 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} {self.local_date:%Y-%m-%d}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long the last attempt ran; None while it runs, or when it has not begun."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at

@@ -29,6 +29,8 @@ KINDS: dict[str, str] = {
     "session_given_to_edit": gettext_noop("Given to you for editing: %(title)s"),
     "session_moved": gettext_noop("Session moved: %(title)s, now %(when)s"),
     "integrity_issue": gettext_noop("The nightly check found %(count)s problems."),
+    "job_failed": gettext_noop("The job %(job)s of %(day)s failed %(attempts)s times."),
+    "email_given_up": gettext_noop("An e-mail to %(to)s could not be sent and was given up."),
     "payment_registered": gettext_noop("Payment to verify: %(title)s"),
 }
 
