@@ -8,18 +8,27 @@ a JobRun, unique, in the transaction that enqueues it (D6). The same rows are th
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import time as clock
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from studio import outbox
 from studio.conf import STUDIO
-from studio.models import JobRun
+from studio.models import JobRun, User
+from studio.notices import notify
+from studio.roles import Role
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +39,13 @@ MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(minutes=15)
 # Longer than most tasks may last: the first midnight after an outage has much to do.
 TASK_TIMEOUT_SECONDS = 540
+# A job with more to do than that stops between two of its steps, and goes on in a new task: the time limit would end
+# it in the middle of one.
+PART_SECONDS = 400
+# How often a job that is at work writes down how far it has come.
+PROGRESS_EVERY_SECONDS = 2
+# So many names are kept of each sort in a run's report; the counts are of all.
+NAMED = 100
 # A run that was started longer ago has been ended by that time limit, or died with its worker.
 STILL_RUNNING = timedelta(seconds=TASK_TIMEOUT_SECONDS + 60)
 
@@ -38,22 +54,131 @@ STILL_RUNNING = timedelta(seconds=TASK_TIMEOUT_SECONDS + 60)
 class Job:
     """One line of the schedule: `at` is a local time, or EVERY_MINUTE; `run` names the function.
 
-    The function takes `now` and returns counts (`done`, `skipped`, `failed`) and a `report`. It is
-    named, not imported: most live in packages above this one.
+    The function takes `now` and returns counts (`done`, `skipped`, `failed`) and a `report`; with `more` it has not
+    come to the end and wants to be called again. With `dry_run=True` it changes nothing and tells in `plan` what it
+    would do. It is named, not imported: most live in packages above this one.
     """
 
     name: str
     at: time | None
     run: str
+    label: str | Promise = ""
 
 
 JOBS: tuple[Job, ...] = (
-    Job("auto_cancel_unpaid", time(0, 0), "sessions_app.jobs.auto_cancel_unpaid"),
-    Job("auto_assign_confirmed", time(0, 0), "sessions_app.jobs.auto_assign_confirmed"),
-    Job("validate_integrity", time(2, 0), "sessions_app.jobs.validate_integrity"),
-    Job("send_payment_reminders", time(9, 0), "sessions_app.jobs.send_payment_reminders"),
-    Job("deliver_outbox", EVERY_MINUTE, "studio.jobs.deliver_outbox"),
+    Job("auto_cancel_unpaid", time(0, 0), "sessions_app.jobs.auto_cancel_unpaid", _("Cancel what is unpaid")),
+    Job("auto_assign_confirmed", time(0, 0), "sessions_app.jobs.auto_assign_confirmed", _("Assign what is complete")),
+    Job("validate_integrity", time(2, 0), "sessions_app.jobs.validate_integrity", _("Check the records")),
+    Job("send_payment_reminders", time(9, 0), "sessions_app.jobs.send_payment_reminders", _("Remind of deposits")),
+    Job("deliver_outbox", EVERY_MINUTE, "studio.jobs.deliver_outbox", _("Send e-mails")),
 )
+if getattr(settings, "BACKUPS", None):
+    # Between the midnight jobs, whose work it then holds, and the morning.
+    JOBS += (Job("back_up", time(3, 0), "studio.backups.nightly", _("Back up")),)
+
+# Why a job left something as it is, in words; upper layers add theirs.
+_reasons: dict[str, str | Promise] = {}
+
+
+def register_reasons(reasons: Mapping[str, str | Promise]) -> None:
+    """What the codes under `skipped` in a report mean; called in an `AppConfig.ready`."""
+    _reasons.update(reasons)
+
+
+def reason_in_words(code: str) -> str:
+    return str(_reasons.get(code, code))
+
+
+def named(name: str) -> Job:
+    """The job of this name. Raises LookupError for an unknown one."""
+    for job in JOBS:
+        if job.name == name:
+            return job
+    raise LookupError(name)
+
+
+def label(name: str) -> str:
+    """What people call the job; an old run's job may no longer exist."""
+    return str(next((job.label for job in JOBS if job.name == name), "") or name)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a job has done so far. A job of many steps keeps it, so that a run that is killed still tells.
+
+    `done` adds up over the attempts of a run, since nothing is done twice; skipped and failed are of the last one.
+    """
+
+    before: int = 0
+    run_id: int | None = None
+    may_stop: bool = False
+    done: list[str] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    plan: list[str] = field(default_factory=list)
+    _begun: float = field(default_factory=clock.monotonic)
+    _told: float = field(default_factory=clock.monotonic)
+
+    def count_done(self, name: str) -> None:
+        self.done.append(name)
+        self._tell()
+
+    def count_skipped(self, name: str, reason: str) -> None:
+        self.skipped.setdefault(reason, []).append(name)
+        self._tell()
+
+    def count_failed(self, name: str, error: BaseException) -> None:
+        self.errors[name] = f"{type(error).__name__}: {error}"[:200]
+        self._tell()
+
+    @property
+    def is_time_to_stop(self) -> bool:
+        """Whether the rest belongs into the next task."""
+        return self.may_stop and clock.monotonic() - self._begun > PART_SECONDS
+
+    def as_outcome(self, *, more: bool = False) -> dict[str, Any]:
+        report: dict[str, Any] = {}
+        if self.done:
+            report["done"] = self.done[:NAMED]
+        if self.skipped:
+            report["skipped"] = {reason: names[:NAMED] for reason, names in self.skipped.items()}
+        if self.errors:
+            report["errors"] = dict(list(self.errors.items())[:NAMED])
+        return self._counts() | {"report": report, "plan": self.plan, "more": more}
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "done": len(self.done),
+            "skipped": sum(len(names) for names in self.skipped.values()),
+            "failed": len(self.errors),
+        }
+
+    def _tell(self) -> None:
+        """Write the counts into the run from time to time. Never inside the transaction of a step."""
+        if self.run_id is None or clock.monotonic() - self._told < PROGRESS_EVERY_SECONDS:
+            return
+        self._told = clock.monotonic()
+        counts = self._counts()
+        counts["done"] += self.before
+        JobRun.objects.filter(pk=self.run_id, finished_at__isnull=True).update(**counts)
+
+
+_running: ContextVar[JobRun | None] = ContextVar("atelier_job_run", default=None)
+
+
+def tally() -> Tally:
+    """A new tally for the job that is running in this thread, or for nobody's."""
+    run = _running.get()
+    return Tally() if run is None else Tally(before=run.done, run_id=run.pk, may_stop=True)
+
+
+@contextmanager
+def _running_as(run: JobRun) -> Iterator[None]:
+    token = _running.set(run)
+    try:
+        yield
+    finally:
+        _running.reset(token)
 
 
 def minute_tick() -> dict[str, int]:
@@ -72,7 +197,7 @@ def tick(now: datetime, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
     due = {job.name: latest_due(job, now) for job in daily}
     known = set(
         JobRun.objects.filter(
-            job__in=due, local_date__gte=min((day for day, _at in due.values()), default=now.date())
+            by_hand=False, job__in=due, local_date__gte=min((day for day, _at in due.values()), default=now.date())
         ).values_list("job", "local_date")
     )
     for job in daily:
@@ -81,7 +206,7 @@ def tick(now: datetime, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
             continue
         with transaction.atomic():
             run, created = JobRun.objects.get_or_create(
-                job=job.name, local_date=day, defaults={"due_at": due_at, "queued_at": now}
+                job=job.name, local_date=day, by_hand=False, defaults={"due_at": due_at, "queued_at": now}
             )
             if created:
                 _enqueue(run)
@@ -125,13 +250,44 @@ def run_job(job_run_id: int, jobs: tuple[Job, ...] = JOBS, now: datetime | None 
         # Delivered twice by the broker, or gone: somebody else has it.
         return {}
     run = JobRun.objects.get(pk=job_run_id)
-    outcome = _outcome(run.job, now, jobs)
-    broke = "error" in outcome["report"]
-    values: dict[str, Any] = dict(outcome)
-    if not broke or run.attempts >= MAX_ATTEMPTS:
-        values["finished_at"] = timezone.now()
-    JobRun.objects.filter(pk=run.pk).update(**values)
+    with _running_as(run):
+        outcome = _outcome(run.job, now, jobs)
+    _write_down(run, outcome, jobs)
+    return _columns(outcome)
+
+
+def run_by_hand(name: str, now: datetime) -> dict[str, Any]:
+    """Do the job of this name at once, in this process, with a row of its own in the log; returns its outcome.
+
+    It may run beside the scheduled one: each step is locked and looked at anew, so that nothing is done twice (D6).
+    Raises LookupError for an unknown name.
+    """
+    job = named(name)
+    run = JobRun.objects.create(
+        job=job.name,
+        local_date=now.astimezone(STUDIO.zone).date(),
+        due_at=now,
+        started_at=now,
+        attempts=MAX_ATTEMPTS,
+        by_hand=True,
+    )
+    with _running_as(run):
+        outcome = _outcome(name, now, JOBS)
+        while outcome.get("more"):
+            run.done += outcome["done"]
+            outcome = _outcome(name, timezone.now(), JOBS)
+    outcome["done"] += run.done
+    JobRun.objects.filter(pk=run.pk).update(**_columns(outcome), finished_at=timezone.now())
     return outcome
+
+
+def dry_run(name: str, now: datetime) -> dict[str, Any]:
+    """What the job would do at `now`: its counts, its report and `plan`, a line for each step. Changes nothing.
+
+    Each step is really done, and undone: the list cannot disagree with the act. Raises LookupError.
+    """
+    job = named(name)
+    return import_string(job.run)(now, dry_run=True)
 
 
 def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
@@ -142,7 +298,7 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     outcome = _outcome(name, now, jobs)
     day = now.astimezone(STUDIO.zone).date()
     run, _created = JobRun.objects.get_or_create(
-        job=name, local_date=day, defaults={"due_at": _instant(day, time(0, 0))}
+        job=name, local_date=day, by_hand=False, defaults={"due_at": _instant(day, time(0, 0))}
     )
     JobRun.objects.filter(pk=run.pk).update(
         started_at=now,
@@ -153,7 +309,7 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
         failed=F("failed") + outcome["failed"],
         report=outcome["report"],
     )
-    return outcome
+    return _columns(outcome)
 
 
 def deliver_outbox(now: datetime) -> dict[str, Any]:
@@ -200,6 +356,7 @@ def _outcome(name: str, now: datetime, jobs: tuple[Job, ...]) -> dict[str, Any]:
             "skipped": int(told.get("skipped", 0)),
             "failed": int(told.get("failed", 0)),
             "report": told.get("report") or {},
+            "more": bool(told.get("more")),
         }
     except Exception as error:
         logger.exception("The job %s failed.", name)
@@ -208,11 +365,67 @@ def _outcome(name: str, now: datetime, jobs: tuple[Job, ...]) -> dict[str, Any]:
             "skipped": 0,
             "failed": 1,
             "report": {"error": f"{type(error).__name__}: {error}"[:500]},
+            "more": False,
         }
+
+
+def _columns(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What of an outcome is written down."""
+    return {name: outcome[name] for name in ("done", "skipped", "failed", "report")}
+
+
+def _write_down(run: JobRun, outcome: dict[str, Any], jobs: tuple[Job, ...]) -> None:
+    """Finish the run, let it go on in another task, or leave it to be tried again."""
+    values = _columns(outcome)
+    broke = "error" in outcome["report"]
+    values["done"] += run.done
+    ours = JobRun.objects.filter(pk=run.pk, started_at=run.started_at, finished_at__isnull=True)
+    if outcome["more"]:
+        with transaction.atomic():
+            if ours.update(**values, started_at=None, queued_at=timezone.now(), attempts=0):
+                _enqueue(run)
+    elif broke and run.attempts < MAX_ATTEMPTS:
+        ours.update(**values)
+    else:
+        with transaction.atomic():
+            if ours.update(**values, finished_at=timezone.now()) and broke:
+                _alert(run)
+
+
+def _give_up_lost(now: datetime) -> None:
+    """End what was started as often as may be and never came back: its worker died each time."""
+    lost = JobRun.objects.filter(
+        finished_at__isnull=True, attempts__gte=MAX_ATTEMPTS, started_at__lt=now - STILL_RUNNING
+    )
+    for run in lost:
+        report = run.report | {"error": "The worker ended before the job did, each time."}
+        with transaction.atomic():
+            if lost.filter(pk=run.pk).update(finished_at=now, failed=1, report=report):
+                _alert(run)
+
+
+def _alert(run: JobRun) -> None:
+    """Tell the Admins, once for each run, that it was given up."""
+    notify(
+        User.objects.active().in_role(Role.ADMIN),
+        "job_failed",
+        key=f"job_failed:{run.pk}",
+        url=_where_health_is(),
+        job=run.job,
+        day=run.local_date.isoformat(),
+        attempts=run.attempts,
+    )
+
+
+def _where_health_is() -> str:
+    from studio.navigation import address
+
+    return address("health")
 
 
 def _enqueue_lost(now: datetime) -> int:
     """Enqueue again what was started or queued long ago and has not ended."""
+    _give_up_lost(now)
     count = 0
     lost = JobRun.objects.filter(
         finished_at__isnull=True, queued_at__lt=now - RETRY_AFTER, attempts__lt=MAX_ATTEMPTS
