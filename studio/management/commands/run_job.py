@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("job", nargs="?", help="its name; without one the jobs and their last runs are listed")
         parser.add_argument("--dry-run", action="store_true", help="list what it would do, change nothing")
         parser.add_argument(
-            "--now", metavar="INSTANT", help="with --dry-run: as if it were then, such as 2026-12-01T00:00 (studio time)"
+            "--now", metavar="INSTANT", help="with --dry-run: as if it were 2026-12-01T00:00 in the studio"
         )
 
     def handle(self, *, job: str | None, dry_run: bool, now: str | None, **options: Any) -> None:
