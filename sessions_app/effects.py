@@ -23,6 +23,7 @@ from studio.conf import STUDIO
 from studio.roles import Perm, Role
 
 if TYPE_CHECKING:
+    from payments.money import Account
     from sessions_app.models import Session, StatusHistory
     from sessions_app.workflow import Facts, Transition
     from studio.models import User
@@ -49,6 +50,8 @@ class Act:
     now: datetime
     payload: dict[str, Any]
     facts: "Facts | None" = None
+    account: "Account | None" = None
+    """Where the session's money stands; empty again once an effect has changed that."""
     history: "StatusHistory | None" = None
     refund: Decimal = money.ZERO
     freed: list["User"] = field(default_factory=list)
@@ -146,12 +149,14 @@ def note_cancellation(session: "Session", act: Act) -> None:
 
 
 def owe_refund(session: "Session", act: Act) -> None:
-    account = ledger.account(session)
+    account = act.account or ledger.account(session)
     # The rule goes by the state that is left, not by the one that is entered.
     refund = refund_of(session, account, initiator=act.payload["initiator"], now=act.now, status=act.source)
     session.refund_reason = refund.reason
     session.kept_amount = account.net_paid - account.pending_refunds - refund.amount
     act.refund = refund.amount
+    if account.total_paid or account.pending_in:
+        act.account = None
     if refund.amount > 0:
         ledger.owe_refund(session, amount=refund.amount, by=act.by, now=act.now, today=act.today, notes=refund.reason)
         audit.record("refund_owed", by=act.by, about=session, amount=str(refund.amount), reason=refund.reason)
@@ -192,7 +197,9 @@ def mail_material_ready(session: "Session", act: Act) -> None:
 
 
 def mail_cancellation(session: "Session", act: Act) -> None:
-    mail.queue("cancellation_email", session, occasion=act.history.pk, refund_amount=str(act.refund))
+    mail.queue(
+        "cancellation_email", session, occasion=act.history.pk, account=act.account, refund_amount=str(act.refund)
+    )
 
 
 def drop_mail(session: "Session", act: Act) -> None:

@@ -1,5 +1,6 @@
 """What the guards need to know of a session, loaded in a fixed number of queries."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def load_facts(
     session: "Session",
-    transition: Transition | None = None,
+    transitions: Iterable[Transition],
     *,
     by: "User | None",
     now: datetime,
@@ -27,12 +28,14 @@ def load_facts(
 ) -> Facts:
     """The facts about ``session`` at ``now`` for an act of ``by``: at most five queries.
 
-    ``account`` spares the ledger's query to a page that has asked already.
+    Only what the guards of ``transitions`` look at is asked of the database. ``account`` spares the ledger's query to
+    whoever has asked already.
     """
     payload = payload or {}
     account = account or ledger.account(session)
     editor = payload.get("editor") or by
-    taking = transition is not None and transition.name == "take"
+    guards = {guard for transition in transitions for guard in transition.guards}
+    taking = workflow.editor_has_room in guards
     return Facts(
         now=now,
         today=now.astimezone(STUDIO.zone).date(),
@@ -40,15 +43,13 @@ def load_facts(
         starts_at=session.starts_at,
         session_date=session.session_date,
         client_active=session.client.active,
-        has_lines=session.lines.exists(),
+        has_lines=workflow.has_lines in guards and session.lines.exists(),
         total=session.total,
         net_paid=account.net_paid,
         deposit_amount=session.deposit_amount,
         payment_deadline=session.payment_deadline,
         changes_deadline=session.changes_deadline,
-        photographers=session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED)
-        .filter(released_at__isnull=True)
-        .count(),
+        photographers=_photographers(session) if workflow.resources_are_there in guards else 0,
         has_room=session.room_id is not None,
         has_editor=session.assigned_editor_id is not None,
         editor_is_editor=not taking or Role.EDITOR in roles_of(editor) or is_admin(editor),
@@ -60,6 +61,11 @@ def load_facts(
         reason=str(payload.get("reason") or ""),
         initiator=str(payload.get("initiator") or ""),
     )
+
+
+def _photographers(session: "Session") -> int:
+    live = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED)
+    return live.filter(released_at__isnull=True).count()
 
 
 def editing_load(session: "Session", editor: "User | None") -> int:

@@ -267,9 +267,8 @@ def facts_of(
     now: datetime,
     account: Account | None = None,
 ) -> "Facts":
-    """The facts for the guards of these rows, loaded once; the editor's load only where somebody may take it."""
-    taking = next((row for row in rows if row.name == "take"), None)
-    return load_facts(session, taking, by=by, now=now, account=account)
+    """The facts for the guards of these rows, loaded once."""
+    return load_facts(session, list(rows), by=by, now=now, account=account)
 
 
 def blocked_because(session: "Session", row: workflow.Transition, facts: "Facts") -> str:

@@ -1,6 +1,6 @@
 """The session, and the one writer of its status."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
+from payments import ledger
 from scheduling.slots import Span
 from sessions_app import effects, sentences, workflow
 from sessions_app.facts import load_facts
@@ -26,7 +27,10 @@ from studio.conf import STUDIO
 from studio.roles import Role, is_admin, roles_of
 
 if TYPE_CHECKING:
+    from payments.money import Account
     from studio.models import User
+
+LastLook = Callable[["Session", "Account"], None]
 
 ZERO = Decimal("0.00")
 LONGEST = timedelta(hours=24)
@@ -323,11 +327,20 @@ class Session(models.Model):
 
     # -- the one writer ---------------------------------------------------------------------------------------------
 
-    def move(self, name: str, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+    def move(
+        self,
+        name: str,
+        *,
+        by: "User | None",
+        now: datetime | None = None,
+        unless: "LastLook | None" = None,
+        **payload: Any,
+    ) -> "Session":
         """Carry out one transition of the table, whole or not at all (business rules 1).
 
         ``by=None`` is the system; ``now`` is aware. The row is locked, permission is asked before the table, the
-        table before the guards. Raises ``SessionNotFound`` for a session out of the person's reach, ``AccessDenied``,
+        table before the guards. ``unless`` is a last look under the lock, at the session and its account: what it
+        raises ends the act. Raises ``SessionNotFound`` for a session out of the person's reach, ``AccessDenied``,
         ``InvalidStateTransition``, and the codes of the guards; then nothing is written. This instance carries the
         new values afterwards.
         """
@@ -344,7 +357,10 @@ class Session(models.Model):
                 raise sentences.wrong_state(session, transition, by)
             act = effects.Act(transition=transition, source=session.status, by=by, now=now, payload=payload)
             effects.run(transition.prepare, session, act)
-            act.facts = load_facts(session, transition, by=by, now=now, payload=payload)
+            act.account = ledger.account(session)
+            if unless is not None:
+                unless(session, act.account)
+            act.facts = load_facts(session, [transition], by=by, now=now, payload=payload, account=act.account)
             found = workflow.blockers(transition, act.facts)
             if found:
                 raise sentences.refusal(session, transition, found, act.facts)
