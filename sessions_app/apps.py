@@ -8,9 +8,11 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from payments.models import Payment
-        from sessions_app import mail
+        from sessions_app import jobs, mail
         from studio import navigation, outbox
+        from studio.jobs import register_reasons
 
+        register_reasons(jobs.REASONS)
         for kind in mail.STATES_OF:
             outbox.register(kind, still_true=mail.still_true)
         # What waits for somebody: payments to verify and refunds to pay out.
