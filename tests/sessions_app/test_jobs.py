@@ -5,11 +5,15 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_q.models import OrmQ
 
 from sessions_app import jobs, workflow
 from sessions_app.actions import pay
-from sessions_app.models import Client
-from studio.models import Notice, OutgoingEmail
+from sessions_app.models import Client, Session, SessionDetail
+from studio import jobs as schedule
+from studio.models import JobRun, Notice, OutgoingEmail
+from tests.factories.at_work import row_counts
 from tests.factories.domain import Studio, at
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +168,113 @@ def test_the_nightly_check_finds_a_reservation_that_left_its_session():
     session.save()
     report = jobs.validate_integrity(studio.now)["report"]
     assert report == {"rooms_differ_from_sessions": [session.code], "people_differ_from_sessions": [session.code]}
+
+
+def test_a_dry_run_lists_each_session_and_changes_nothing():
+    studio = Studio()
+    due = studio.walk(workflow.PRE_SCHEDULED).equip().session
+    paid = studio.walk(workflow.PRE_SCHEDULED, when=studio.when(21)).session
+    register_verified(studio, paid, "500.00")
+    late = due.payment_deadline + timedelta(days=1)
+    before = row_counts()
+    report = jobs.auto_cancel_unpaid(late, dry_run=True)
+    assert row_counts() == before
+    assert [session.history.count() for session in (due, paid)] == [3, 3]
+    [line] = report["plan"]
+    assert due.code in line and studio.photographer.full_name in line and due.client.email in line
+    assert report["report"]["skipped"] == {"deposit_covered": [paid.code]}
+    assert (report["done"], report["skipped"], report["failed"]) == (1, 1, 0)
+    assert jobs.auto_cancel_unpaid(late)["report"]["done"] == report["report"]["done"] == [due.code]
+
+
+@pytest.mark.parametrize("job", [jobs.auto_assign_confirmed, jobs.send_payment_reminders, jobs.validate_integrity])
+def test_every_job_has_a_dry_run(job):
+    studio = Studio()
+    confirmed = studio.walk(workflow.CONFIRMED).equip().session
+    waiting = studio.walk(workflow.PRE_SCHEDULED, when=studio.when(21)).session
+    SessionDetail.objects.filter(session=studio.walk(workflow.NEGOTIATION).session).delete()
+    now = {
+        jobs.auto_assign_confirmed: confirmed.changes_deadline + timedelta(seconds=1),
+        jobs.send_payment_reminders: waiting.payment_deadline - timedelta(hours=5),
+    }.get(job, studio.now)
+    before = row_counts()
+    would = job(now, dry_run=True)
+    assert row_counts() == before
+    assert {**job(now), "plan": []} == {**would, "plan": []}
+    assert would["done"] > 0
+
+
+def test_a_deposit_that_is_verified_meanwhile_is_seen_under_the_lock():
+    """The list of what is due was read before: the last look is the one that counts (D14)."""
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    late = session.payment_deadline + timedelta(seconds=1)
+    register_verified(studio, session, "500.00")
+    with pytest.raises(jobs.Skip, match="deposit_covered"):
+        jobs._cancel_unpaid(session.pk, late)
+    session.reopen(by=studio.coordinator, now=studio.now)
+    with pytest.raises(jobs.Skip, match="no_longer_due"):
+        jobs._cancel_unpaid(session.pk, late)
+
+
+def test_a_night_of_many_asks_as_much_for_each_as_a_night_of_few():
+    studio = Studio()
+    night = None
+    asked = []
+    for days in (range(20, 22), range(22, 28)):
+        sessions = [studio.walk(workflow.PRE_SCHEDULED, when=studio.when(each)).equip().session for each in days]
+        night = sessions[-1].payment_deadline + timedelta(seconds=1)
+        with CaptureQueriesContext(connection) as queries:
+            assert jobs.auto_cancel_unpaid(night)["done"] == len(sessions)
+        asked.append((len(queries) - 1) / len(sessions))
+    assert asked[0] == asked[1] <= 19
+
+
+def test_a_long_job_goes_on_in_another_task(monkeypatch):
+    studio = Studio()
+    sessions = [studio.walk(workflow.PRE_SCHEDULED, when=studio.when(20 + n)).session for n in range(3)]
+    run = JobRun.objects.create(job="auto_cancel_unpaid", local_date=studio.today, due_at=studio.now)
+    monkeypatch.setattr(schedule, "PART_SECONDS", -1)
+    schedule.run_job(run.pk, now=sessions[0].payment_deadline + timedelta(seconds=1))
+    run.refresh_from_db()
+    assert (run.finished_at, run.started_at, run.done) == (None, None, 0)
+    assert OrmQ.objects.count() == 1
+    monkeypatch.undo()
+    schedule.run_job(run.pk, now=sessions[0].payment_deadline + timedelta(seconds=1))
+    run.refresh_from_db()
+    assert (run.done, run.failed) == (3, 0)
+    assert run.finished_at and run.took is not None
+    assert run.report == {"done": [session.code for session in sessions]}
+
+
+def test_progress_is_written_while_the_job_is_at_work(monkeypatch):
+    """A worker that dies in the middle leaves how far it had come; the next attempt adds to it."""
+    studio = Studio()
+    sessions = [studio.walk(workflow.PRE_SCHEDULED, when=studio.when(20 + n)).session for n in range(3)]
+    night = sessions[0].payment_deadline + timedelta(seconds=1)
+    run = JobRun.objects.create(job="auto_cancel_unpaid", local_date=studio.today, due_at=studio.now)
+    monkeypatch.setattr(schedule, "PROGRESS_EVERY_SECONDS", 0)
+    real = jobs._cancel_unpaid
+
+    def dies_at_the_third(pk, now):
+        if pk == sessions[2].pk:
+            raise KeyboardInterrupt
+        return real(pk, now)
+
+    monkeypatch.setattr(jobs, "_cancel_unpaid", dies_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        schedule.run_job(run.pk, now=night)
+    run.refresh_from_db()
+    assert (run.done, run.attempts, run.finished_at) == (2, 1, None)
+    monkeypatch.undo()
+    schedule.run_job(run.pk, now=night + schedule.STILL_RUNNING + timedelta(seconds=1))
+    run.refresh_from_db()
+    assert (run.done, run.attempts) == (3, 2)
+
+
+def register_verified(studio: Studio, session: Session, amount: str) -> None:
+    document = {"method": "Cash", "document_number": "1", "payment_date": studio.today}
+    for payment in pay.register_deposit(
+        session, amount=Decimal(amount), by=studio.coordinator, now=studio.now, **document
+    ):
+        pay.verify(payment, by=studio.coordinator, now=studio.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import types
@@ -9,13 +10,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django_q.models import OrmQ, Schedule
 
 from studio import jobs
 from studio.conf import STUDIO
 from studio.jobs import EVERY_MINUTE, JOBS, Job, latest_due, run_job, run_minutely, tick
-from studio.models import JobRun
+from studio.models import JobRun, Notice
+from studio.roles import Role
 
 GUATEMALA = ZoneInfo("America/Guatemala")
 DAILY = (Job("at_nine", time(9, 0), "atelier_test_jobs.count"),)
@@ -272,3 +275,107 @@ def test_there_is_exactly_one_schedule_after_migrate():
     jobs.ensure_schedule()
     [row] = Schedule.objects.all()
     assert (row.schedule_type, row.minutes, row.repeats) == (Schedule.MINUTES, 1, -1)
+
+
+@pytest.fixture
+def admin():
+    from tests.factories.studio import make_user
+
+    return make_user(Role.ADMIN)
+
+
+@pytest.mark.django_db
+def test_admins_are_told_once_of_a_run_that_was_given_up(work, admin):
+    broken = (Job("at_nine", time(9), "atelier_test_jobs.breaks"),)
+    now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
+    tick(now, broken)
+    run = JobRun.objects.get()
+    for _each in range(5):
+        run_job(run.pk, broken, now)
+        now += timedelta(minutes=16)
+        tick(now, broken)
+    assert [(notice.recipient, notice.kind) for notice in Notice.objects.all()] == [(admin, "job_failed")]
+
+
+@pytest.mark.django_db
+def test_run_whose_worker_died_each_time_is_given_up(work, admin):
+    now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
+    tick(now, DAILY)
+    JobRun.objects.update(started_at=now, attempts=jobs.MAX_ATTEMPTS)
+    tick(now + timedelta(minutes=5), DAILY)
+    assert JobRun.objects.get().finished_at is None
+    tick(now + jobs.STILL_RUNNING + timedelta(seconds=1), DAILY)
+    run = JobRun.objects.get()
+    assert run.finished_at is not None
+    assert "worker ended" in run.report["error"]
+    assert Notice.objects.filter(kind="job_failed", recipient=admin).count() == 1
+
+
+@pytest.mark.django_db
+def test_run_by_hand_has_a_row_of_its_own(work, monkeypatch):
+    monkeypatch.setattr(jobs, "JOBS", DAILY)
+    now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
+    tick(now, DAILY)
+    outcome = jobs.run_by_hand("at_nine", now)
+    assert (outcome["done"], outcome["skipped"], outcome["failed"]) == (3, 2, 1)
+    by_hand = JobRun.objects.get(by_hand=True)
+    assert (by_hand.done, by_hand.finished_at is not None) == (3, True)
+    jobs.run_by_hand("at_nine", now)
+    assert JobRun.objects.filter(by_hand=False, finished_at=None).count() == 1
+    assert tick(now + timedelta(minutes=1), DAILY)["queued"] == 0
+
+
+@pytest.mark.django_db
+def test_job_that_wants_to_go_on_is_called_again_by_hand(work, monkeypatch):
+    monkeypatch.setattr(jobs, "JOBS", (Job("at_nine", time(9), "atelier_test_jobs.in_parts"),))
+    left = [1, 2, 3]
+
+    def in_parts(now):
+        return {"done": left.pop(), "more": bool(left)}
+
+    work.in_parts = in_parts
+    assert jobs.run_by_hand("at_nine", datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA))["done"] == 6
+    assert JobRun.objects.get().done == 6
+
+
+def test_every_job_says_what_it_is():
+    assert all(jobs.label(job.name) != job.name for job in JOBS)
+    assert jobs.label("gone") == "gone"
+    with pytest.raises(LookupError):
+        jobs.named("gone")
+
+
+def _command(*arguments, **options):
+    out = io.StringIO()
+    call_command("run_job", *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_command_lists_the_jobs_and_their_last_runs():
+    assert "has not run yet" in _command()
+    _command("send_payment_reminders")
+    told = _command()
+    assert all(job.name in told for job in JOBS)
+    assert "0 done, 0 skipped, 0 failed, by hand" in told
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sleep"], "There is no job 'sleep'"),
+        (["auto_cancel_unpaid", "--now", "2026-12-01"], "for --dry-run only"),
+        (["auto_cancel_unpaid", "--dry-run", "--now", "tomorrow"], "'tomorrow' is no instant"),
+    ],
+)
+def test_command_refuses_what_it_does_not_understand(arguments, told):
+    with pytest.raises(CommandError, match=told):
+        _command(*arguments)
+    assert not JobRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_command_dry_run_keeps_no_record():
+    assert _command("auto_cancel_unpaid", "--dry-run").endswith("0 would be done, 0 skipped, 0 failed\n")
+    assert not JobRun.objects.exists()
