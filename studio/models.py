@@ -11,10 +11,11 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.indexes import OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -229,7 +230,7 @@ class OutgoingEmail(models.Model):
     worker.
 
     waiting -> claimed -> sent; claimed -> waiting again after an error, dead after too many;
-    waiting -> dropped when it is no longer true.
+    waiting -> dropped when it is no longer true. `studio.outbox` is the only writer.
     """
 
     class Status(models.TextChoices):
@@ -257,6 +258,12 @@ class OutgoingEmail(models.Model):
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    tries = models.JSONField(
+        _("tries"),
+        default=list,
+        blank=True,
+        help_text=_("What went wrong on the way, and who had it sent again; oldest first."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -286,6 +293,14 @@ class OutgoingEmail(models.Model):
             ),
             models.Index(fields=["about_type", "about_id"], name="mail_about"),
             models.Index(fields=["-created_at", "-id"], name="mail_latest"),
+            # What was given up is counted on each page of an Admin and listed first: few among many that were sent.
+            models.Index(
+                fields=["status", "-created_at", "-id"],
+                condition=Q(status__in=["waiting", "claimed", "dropped", "dead"]),
+                name="mail_not_sent",
+            ),
+            # As `to__istartswith` asks.
+            models.Index(OpClass(Upper("to"), name="text_pattern_ops"), name="mail_by_address"),
         ]
 
     def __str__(self) -> str:
