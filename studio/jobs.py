@@ -39,9 +39,9 @@ MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(minutes=15)
 # Longer than most tasks may last: the first midnight after an outage has much to do.
 TASK_TIMEOUT_SECONDS = 540
-# A job with more to do than that stops between two of its steps, and goes on in a new task: the time limit would end
-# it in the middle of one.
-PART_SECONDS = 400
+# A job with more to do than that stops between two of its steps and goes on in a new task, behind what waits meanwhile:
+# e-mails are not held up by a long night, and the time limit never ends a step in its middle.
+PART_SECONDS = 50
 # How often a job that is at work writes down how far it has come.
 PROGRESS_EVERY_SECONDS = 2
 # So many names are kept of each sort in a run's report; the counts are of all.
@@ -379,6 +379,8 @@ def _write_down(run: JobRun, outcome: dict[str, Any], jobs: tuple[Job, ...]) -> 
     values = _columns(outcome)
     broke = "error" in outcome["report"]
     values["done"] += run.done
+    if earlier := run.report.get("done"):
+        values["report"] = values["report"] | {"done": (earlier + values["report"].get("done", []))[:NAMED]}
     ours = JobRun.objects.filter(pk=run.pk, started_at=run.started_at, finished_at__isnull=True)
     if outcome["more"]:
         with transaction.atomic():
