@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from payments import money
+from payments import money, receipts, till
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
 from studio import audit
 from studio.conf import STUDIO
@@ -209,7 +209,9 @@ def void(payment: Payment, *, reason: str, by: "User", now: datetime) -> None:
             )
     payment.deleted_flag = True
     payment.deleted_by, payment.deleted_at, payment.deleted_reason = by, now, reason.strip()
-    payment.save(update_fields=["deleted_flag", "deleted_by", "deleted_at", "deleted_reason"])
+    if payment.payment_status == PaymentStatus.VERIFIED:
+        payment.void_cash_day = till.open_day(now)
+    payment.save(update_fields=["deleted_flag", "deleted_by", "deleted_at", "deleted_reason", "void_cash_day"])
     audit.record("payment_voided", by=by, about=payment, amount=str(payment.amount), reason=payment.deleted_reason)
 
 
@@ -246,16 +248,21 @@ def _decide(payment: Payment, status: PaymentStatus, by: "User", now: datetime) 
         )
     payment.payment_status = status
     payment.verified_by, payment.verified_at = by, now
+    if status == PaymentStatus.VERIFIED:
+        payment.cash_day = till.open_day(now)
     payment.save(
         update_fields=[
             "payment_status",
             "verified_by",
             "verified_at",
+            "cash_day",
             "payment_method",
             "document_number",
             "payment_date",
         ]
     )
+    if status == PaymentStatus.VERIFIED:
+        receipts.issue(payment, by=by, now=now)
 
 
 def _has_live_deposit(session: Billed) -> bool:

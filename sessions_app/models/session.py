@@ -78,6 +78,17 @@ class Session(models.Model):
     deposit_note = models.CharField(_("note on the deposit"), max_length=250, blank=True)
     deposit_amount = models.DecimalField(_("deposit"), max_digits=12, decimal_places=2, null=True, blank=True)
 
+    # The refund percentages that were in force when it was confirmed: what the client agreed to (business rules 4, 7).
+    refund_terms = models.JSONField(_("refund terms"), null=True, blank=True, editable=False)
+    commission_override = models.DecimalField(
+        _("commission agreed for this session"),
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+
     estimated_editing_days = models.PositiveSmallIntegerField(
         _("editing days"), default=5, validators=[MinValueValidator(1)]
     )
@@ -195,6 +206,11 @@ class Session(models.Model):
             models.CheckConstraint(
                 condition=~Q(status__in=workflow.FROM_ASSIGNED_ON) | Q(estimated_delivery_date__isnull=False),
                 name="session_delivery_date_from_assigned_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(commission_override__isnull=True)
+                | Q(commission_override__gte=0, commission_override__lte=1),
+                name="session_commission_is_a_share",
             ),
             models.CheckConstraint(condition=Q(estimated_editing_days__gt=0), name="session_editing_days_positive"),
             models.CheckConstraint(

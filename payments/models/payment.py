@@ -76,6 +76,8 @@ class Payment(models.Model):
         verbose_name=_("verified by"),
     )
     verified_at = models.DateTimeField(_("verified"), null=True, blank=True)
+    # The day of the till on which the money counts: that of the decision, or the next one that is open (ADR 11).
+    cash_day = models.DateField(_("day of the till"), null=True, blank=True, editable=False)
     deleted_flag = models.BooleanField(_("voided"), default=False)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -87,6 +89,8 @@ class Payment(models.Model):
     )
     deleted_at = models.DateTimeField(_("voided on"), null=True, blank=True)
     deleted_reason = models.CharField(_("reason for voiding"), max_length=250, blank=True)
+    # The day of the till from which what had counted is taken out again.
+    void_cash_day = models.DateField(_("day of the till when voided"), null=True, blank=True, editable=False)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -119,6 +123,16 @@ class Payment(models.Model):
                 | Q(deleted_flag=True, deleted_at__isnull=False) & ~Q(deleted_reason=""),
                 name="payment_voided_with_when_and_why",
             ),
+            models.CheckConstraint(
+                condition=Q(payment_status=PaymentStatus.VERIFIED, cash_day__isnull=False)
+                | ~Q(payment_status=PaymentStatus.VERIFIED) & Q(cash_day__isnull=True),
+                name="payment_counts_on_a_day_when_verified",
+            ),
+            models.CheckConstraint(
+                condition=Q(payment_status=PaymentStatus.VERIFIED, deleted_flag=True, void_cash_day__isnull=False)
+                | ~Q(payment_status=PaymentStatus.VERIFIED, deleted_flag=True) & Q(void_cash_day__isnull=True),
+                name="payment_is_taken_out_on_a_day_when_voided",
+            ),
             models.UniqueConstraint(
                 fields=["session"],
                 condition=Q(payment_type=PaymentType.DEPOSIT, deleted_flag=False)
@@ -128,6 +142,11 @@ class Payment(models.Model):
         ]
         indexes = [
             models.Index(fields=["registered_at"], name="payment_registered"),
+            models.Index(fields=["cash_day", "payment_method"], name="payment_by_cash_day"),
+            models.Index(
+                fields=["void_cash_day"], condition=Q(void_cash_day__isnull=False), name="payment_by_void_cash_day"
+            ),
+            models.Index(fields=["document_number"], name="payment_by_document"),
             models.Index(
                 fields=["payment_type", "registered_at"],
                 condition=Q(payment_status=PaymentStatus.PENDING, deleted_flag=False),
