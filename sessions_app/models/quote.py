@@ -1,4 +1,4 @@
-"""Every quote that a client was given, as it was: a number, its lines and its prices (D13: a session may be reopened)."""
+"""Every quote that a client was given, as it was: its lines and its prices (D13: a session may be reopened)."""
 
 from django.conf import settings
 from django.db import models
