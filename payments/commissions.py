@@ -33,11 +33,18 @@ def commission(base: Decimal, rate: Decimal) -> Decimal:
     return quantise(base * rate)
 
 
-def lost(amount: Decimal, base: Decimal) -> Decimal:
-    """How much of the base a returned or voided amount takes away: never more than is left of it."""
-    return min(amount, max(base, ZERO))
+def shortfall(price: Decimal, net_paid: Decimal) -> Decimal:
+    """What is missing to the price; paying too much makes it no less than nothing."""
+    return max(ZERO, price - net_paid)
 
 
-def regained(amount: Decimal, voided: Decimal) -> Decimal:
-    """How much a payment that arrives after the completion gives back of what voids have taken away."""
-    return min(amount, max(voided, ZERO))
+def correction(missing_before: Decimal, missing_after: Decimal, corrected: Decimal) -> Decimal:
+    """The base of the line that an act on the money of a completed session calls for; zero for none.
+
+    What is missing more than before was returned or voided: it goes off. What is missing less was paid: it comes back
+    on, as far as earlier corrections (``corrected``, the sum of their bases, zero or below) took it off. So the
+    balance that a client pays after the delivery earns nothing twice, and an entry that is voided and made again
+    leaves the commission where it was.
+    """
+    arrived = missing_before - missing_after
+    return arrived if arrived < 0 else min(arrived, -corrected)

@@ -91,7 +91,7 @@ def register_deposit(
             details={"failed": ["no_deposit_asked"]},
         )
     state = _refuse_bad_entry(session, amount, method)
-    _refuse_no_document(document_number)
+    refuse_no_document(document_number)
     has_deposit = _has_live_deposit(session)
     if has_deposit and state.net_paid + state.pending_in >= session.deposit_amount:
         raise _deposit_exists()
@@ -121,7 +121,7 @@ def register_balance(
     Raises ``ImmutableSession`` without a live deposit, ``PaymentExceedsTotal``, ``InvalidInput``.
     """
     _refuse_bad_entry(session, amount, method)
-    _refuse_no_document(document_number)
+    refuse_no_document(document_number)
     if session.deposit_amount != 0 and not _has_live_deposit(session):
         raise ImmutableSession(
             _("A balance payment comes after the deposit, and this session has none."),
@@ -182,7 +182,7 @@ def pay_out(
     if payment.payment_type != PaymentType.REFUND:
         raise InvalidInput(_("Only refunds are paid out."), details={"payment_type": payment.payment_type})
     _refuse_unknown_method(method)
-    _refuse_no_document(document_number)
+    refuse_no_document(document_number)
     payment.payment_method = method
     payment.document_number = document_number.strip()
     payment.payment_date = payment_date
@@ -317,7 +317,7 @@ def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Ac
     return state
 
 
-def _refuse_no_document(document_number: str) -> None:
+def refuse_no_document(document_number: str) -> None:
     """Every entry can be found again by its paper: a transfer, a voucher, the receipt for cash (facts of records)."""
     if not document_number.strip():
         raise InvalidInput(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from payments.money import Account
-from payments.refunds import CLIENT, COMPANY, FORCE_MAJEURE, calculate_refund
+from payments.refunds import CLIENT, COMPANY, FORCE_MAJEURE, Percentages, calculate_refund
 from sessions_app import workflow
 
 if TYPE_CHECKING:
@@ -30,15 +30,21 @@ def refund_of(
     """The refund that this way of cancelling at ``now`` leaves owed, with the reason of the rules.
 
     ``status`` is the state that is left, by default the present one.
-    A session that was Confirmed before it was reopened counts as Confirmed, by the deadline it had (D14).
+    A session that was Confirmed before it was reopened counts as Confirmed, by the deadline it had (D14). The
+    percentages are those that were in force when it was confirmed, kept with it.
     """
     status, deadline = status or session.status, session.changes_deadline
     if status in (workflow.NEGOTIATION, workflow.PRE_SCHEDULED) and session.kept_changes_deadline is not None:
         status, deadline = workflow.CONFIRMED, session.kept_changes_deadline
     base = max(account.net_paid - account.refund_owed, Decimal("0.00"))
     excess = account.refund_owed - account.pending_refunds
-    amount, reason = calculate_refund(status, base, initiator, deadline, now)
+    amount, reason = calculate_refund(status, base, initiator, deadline, now, terms_of(session))
     return Refund(amount + excess, reason, base, excess)
+
+
+def terms_of(session: "Session") -> Percentages:
+    """The refund percentages that hold for the session: those it was confirmed with, before that the present ones."""
+    return Percentages(**session.refund_terms) if session.refund_terms else Percentages.in_force()
 
 
 @dataclass(frozen=True, slots=True)

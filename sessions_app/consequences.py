@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
-from payments import money
+from payments import commissions, money
 from payments.money import Account
 from payments.refunds import Percentages
 from scheduling.models import AssignmentStatus, StaffReservation
@@ -119,6 +119,22 @@ def _changes_deadline(scene: Scene) -> Consequence:
         _("Until then it can be reopened, and the client gets %(percentage)s %% back when canceling.")
         % {"percentage": STUDIO.refund_within_deadline},
     )
+
+
+def _commissions(scene: Scene) -> Consequence | None:
+    rates = [
+        (row.staff, commissions.rate_of(scene.session.commission_override, row.staff.commission_rate))
+        for row in scene.on_it
+    ]
+    told = [
+        _("%(name)s %(amount)s")
+        % {"name": person.full_name, "amount": sentences.money(commissions.commission(scene.session.total, rate.value))}
+        for person, rate in rates
+        if rate is not None
+    ]
+    if not told:
+        return None
+    return Consequence("percent", _("Commissions are fixed: %(commissions)s.") % {"commissions": ", ".join(told)})
 
 
 def _kept_deadline(scene: Scene) -> Consequence | None:
@@ -254,6 +270,8 @@ TELLERS: dict[str, Teller] = {
     "clear_payment_deadline": _silent,
     "set_deposit_amount": _deposit_is_fixed,
     "set_changes_deadline": _changes_deadline,
+    # Said together with the changes deadline.
+    "keep_refund_terms": _silent,
     "keep_changes_deadline": _kept_deadline,
     "clear_deadlines": _deadlines_end,
     "set_delivery_date": _delivery_date,
@@ -261,6 +279,7 @@ TELLERS: dict[str, Teller] = {
     "set_editor": _editor,
     "note_cancellation": _canceling_is_final,
     "owe_refund": _refund_is_owed,
+    "fix_commissions": _commissions,
     "release_time": _time_is_free,
     "tell_photographers": _photographers_are_told,
     "tell_editors": _editors_are_told,
@@ -324,6 +343,7 @@ class RefundTable:
 def refund_table(session: "Session", account: Account, *, now: datetime) -> RefundTable:
     """What each way of canceling pays back, today and after the changes deadline (D14, D18)."""
     rows, turns = [], None
+    terms = cancellation.terms_of(session)
     for preview in cancellation.previews(session, account, now=now):
         later = preview.later
         turns = preview.later_from or turns
@@ -333,19 +353,18 @@ def refund_table(session: "Session", account: Account, *, now: datetime) -> Refu
                 who=str(sentences.INITIATORS[preview.initiator]),
                 base=preview.today.base,
                 today=preview.today.amount,
-                percentage=percentage_of(preview.today.reason),
+                percentage=percentage_of(preview.today.reason, terms),
                 rule=sentences.refund_rule(preview.today.reason),
                 later=later.amount if later else None,
-                later_percentage=percentage_of(later.reason) if later else None,
+                later_percentage=percentage_of(later.reason, terms) if later else None,
                 later_rule=sentences.refund_rule(later.reason) if later else "",
             )
         )
     return RefundTable(rows, turns)
 
 
-def percentage_of(reason: str) -> int | None:
-    """The percentage in force for a reason of ``calculate_refund``; None where no percentage is applied."""
-    rates = Percentages.in_force()
+def percentage_of(reason: str, rates: Percentages) -> int | None:
+    """The percentage for a reason of ``calculate_refund``; None where no percentage is applied."""
     return {
         "Within changes deadline": rates.within_deadline,
         "After changes deadline": rates.after_deadline,

@@ -5,14 +5,15 @@ act.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 
-from payments import ledger, money
+from payments import commissions, earnings, ledger, money
+from payments.refunds import Percentages
 from scheduling import booking
 from scheduling.models import AssignmentStatus
 from sessions_app import deadlines, mail, notices
@@ -114,6 +115,11 @@ def set_changes_deadline(session: "Session", act: Act) -> None:
     session.kept_changes_deadline = None
 
 
+def keep_refund_terms(session: "Session", act: Act) -> None:
+    """The percentages that the client agrees to: later settings do not change what this session pays back."""
+    session.refund_terms = asdict(Percentages.in_force())
+
+
 def keep_changes_deadline(session: "Session", act: Act) -> None:
     """A session that was Confirmed is refunded by the deadline it had, however often it is reopened (D14)."""
     session.kept_changes_deadline = session.changes_deadline or session.kept_changes_deadline
@@ -161,6 +167,14 @@ def owe_refund(session: "Session", act: Act) -> None:
         ledger.owe_refund(session, amount=refund.amount, by=act.by, now=act.now, today=act.today, notes=refund.reason)
         audit.record("refund_owed", by=act.by, about=session, amount=str(refund.amount), reason=refund.reason)
     audit.record("session_canceled", by=act.by, about=session, initiator=act.payload["initiator"], source=act.source)
+
+
+def fix_commissions(session: "Session", act: Act) -> None:
+    """What everybody who shot it earns, at the session's rate or their own; who has neither earns none (D27)."""
+    for person in people_on(session):
+        rate = commissions.rate_of(session.commission_override, person.commission_rate)
+        if rate is not None:
+            earnings.earn(session.pk, person, base=session.total, rate=rate, by=act.by, now=act.now)
 
 
 def release_time(session: "Session", act: Act) -> None:
@@ -224,7 +238,9 @@ EFFECTS: dict[str, Effect] = {
         clear_payment_deadline,
         set_deposit_amount,
         set_changes_deadline,
+        keep_refund_terms,
         keep_changes_deadline,
+        fix_commissions,
         clear_deadlines,
         set_delivery_date,
         note_attendance,

@@ -255,7 +255,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             roles=OFFICE,
             guards=(payment_is_in_time, deposit_is_in),
             prepare=("record_deposit",),
-            effects=("clear_payment_deadline", "set_changes_deadline"),
+            effects=("clear_payment_deadline", "set_changes_deadline", "keep_refund_terms"),
             tells=("mail_confirmation",),
             optional=("deposit",),
         ),
@@ -319,7 +319,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission=None,
             roles=OFFICE,
             guards=(is_paid_if_required,),
-            effects=("release_time",),
+            effects=("fix_commissions", "release_time"),
         ),
         Transition(
             name="cancel",

@@ -1,14 +1,17 @@
 """Money in and out of a session: who may, in which state; the ledger writes (business rules 5; D13, D19 to D21,
 D32)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from payments import ledger
+from payments import earnings, ledger
 from payments.models import Payment
+from sessions_app import workflow
 from sessions_app.actions.reach import locked_for
 from sessions_app.models import Session
 from studio import audit
@@ -83,7 +86,8 @@ def verify(payment: Payment, *, by: "User", now: datetime) -> Payment:
     with audit.act():
         session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
         _refuse_refund(payment)
-        ledger.verify(payment, by=by, now=now)
+        with _commissions_follow(session, payment, _("Paid after the delivery"), by=by, now=now):
+            ledger.verify(payment, by=by, now=now)
         if session.is_canceled and (owed := _not_written_down(session)) > 0:
             _owe(session, owed, by=by, now=now)
     return payment
@@ -100,8 +104,10 @@ def reject(payment: Payment, *, by: "User", now: datetime) -> Payment:
 def void(payment: Payment, *, reason: str, by: "User", now: datetime) -> Payment:
     """Take a wrong entry out of the books, with the reason (D21)."""
     with audit.act():
-        _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
-        ledger.void(payment, reason=reason, by=by, now=now)
+        session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_VERIFY)
+        because = _("Payment voided: %(reason)s") % {"reason": reason.strip()}
+        with _commissions_follow(session, payment, because, by=by, now=now):
+            ledger.void(payment, reason=reason, by=by, now=now)
     return payment
 
 
@@ -110,11 +116,12 @@ def pay_out(
 ) -> Payment:
     """The client has been given the money back (D19)."""
     with audit.act():
-        _session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
+        session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
         ledger.refuse_odd_date(payment_date, now)
-        ledger.pay_out(
-            payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now
-        )
+        with _commissions_follow(session, payment, _("Paid back to the client"), by=by, now=now):
+            ledger.pay_out(
+                payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now
+            )
     return payment
 
 
@@ -130,6 +137,28 @@ def owe_difference(session: Session, *, by: "User", now: datetime) -> Payment:
         if owed <= 0:
             raise InvalidInput(_("Nothing was paid above the total."), details={"not_written_down": str(owed)})
         return _owe(session, owed, by=by, now=now)
+
+
+@contextmanager
+def _commissions_follow(
+    session: Session, payment: Payment, reason: str, *, by: "User", now: datetime
+) -> Iterator[None]:
+    """Around an act on the money of a completed session: what was earned with it is corrected by new lines (D27)."""
+    if session.status != workflow.COMPLETED:
+        yield
+        return
+    before = ledger.account(session).net_paid
+    yield
+    earnings.correct(
+        session.pk,
+        price=session.total,
+        net_before=before,
+        net_after=ledger.account(session).net_paid,
+        payment=payment,
+        reason=reason[:250],
+        by=by,
+        now=now,
+    )
 
 
 def _not_written_down(session: Session) -> Decimal:
