@@ -346,7 +346,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("base__gte", 0), ("kind", "Earned"), ("payment__isnull", True)),
-                    models.Q(("kind", "Correction"), models.Q(("reason", ""), _negated=True)),
+                    models.Q(
+                        models.Q(("kind", "Earned"), _negated=True),
+                        models.Q(("reason", ""), _negated=True),
+                    ),
                     _connector="OR",
                 ),
                 name="commission_correction_says_why",

@@ -111,7 +111,7 @@ class CommissionLine(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind=CommissionKind.EARNED, base__gte=0, payment__isnull=True)
-                | Q(kind=CommissionKind.CORRECTION) & ~Q(reason=""),
+                | ~Q(kind=CommissionKind.EARNED) & ~Q(reason=""),
                 name="commission_correction_says_why",
             ),
             models.UniqueConstraint(

@@ -15,9 +15,24 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F
 
 from catalog.models import Item, Package, PackageItem
-from payments.models import Payment
+from payments.models import (
+    CashClosing,
+    CommissionLine,
+    CommissionStatement,
+    Payment,
+    Receipt,
+    ReceiptSeries,
+    Till,
+)
 from scheduling.models import Room, RoomReservation, StaffReservation
-from sessions_app.models import Client, Session, SessionDetail, SessionUserObjectPermission, StatusHistory
+from sessions_app.models import (
+    Client,
+    QuoteVersion,
+    Session,
+    SessionDetail,
+    SessionUserObjectPermission,
+    StatusHistory,
+)
 from studio.models import AuditEvent, JobRun, Notice, OutgoingEmail, User
 from tests.matrix.conftest import Ten, tried
 
@@ -71,6 +86,82 @@ def hold_person(**values: Any) -> Hit:
     return lambda ten: StaffReservation.objects.bulk_create(
         [StaffReservation(**{"staff": ten.studio.photographer} | row)]
     )
+
+
+def earn(**values: Any) -> Hit:
+    """A raw line of a commission with the completed session."""
+    row = {
+        "kind": "Earned",
+        "base": Decimal("1000.00"),
+        "rate": Decimal("0.100"),
+        "rate_source": "Person",
+        "amount": Decimal("100.00"),
+        "earned_on": date(2026, 3, 2),
+        "created_at": NOW,
+    } | values
+    return lambda ten: CommissionLine.objects.bulk_create(
+        [CommissionLine(**{"session": ten.walks["Completed"].session, "person": ten.studio.photographer} | row)]
+    )
+
+
+def state(**values: Any) -> Hit:
+    """A raw statement that pays a commission."""
+    row = {
+        "first_day": date(2026, 3, 1),
+        "last_day": date(2026, 3, 31),
+        "total": 0,
+        "paid_at": NOW,
+        "payment_method": "Cash",
+        "document_number": "1",
+    } | values
+    return lambda ten: CommissionStatement.objects.create(
+        **{"person": ten.studio.photographer, "paid_by": ten.studio.admin} | row
+    )
+
+
+def close_till(**values: Any) -> Hit:
+    row = {"first_day": date(2026, 3, 1), "day": date(2026, 3, 2), "closed_at": NOW} | values
+    return lambda ten: CashClosing.objects.create(**{"closed_by": ten.studio.admin} | row)
+
+
+def quote(**values: Any) -> Hit:
+    row = {"number": 90, "total": 1, "made_at": NOW} | values
+    return lambda ten: QuoteVersion.objects.bulk_create(
+        [QuoteVersion(**{"session": ten.walks["Confirmed"].session} | row)]
+    )
+
+
+def after(first: Hit, then: Hit) -> Hit:
+    def both(ten: Ten) -> None:
+        first(ten)
+        then(ten)
+
+    return both
+
+
+def money_on_a_closed_day(ten: Ten) -> None:
+    Till.objects.update(closed_through=date(2026, 3, 31))
+    pay("Confirmed", payment_status="Verified", verified_at=NOW, cash_day=date(2026, 3, 31))(ten)
+
+
+def void_on_a_closed_day(ten: Ten) -> None:
+    Till.objects.update(closed_through=date(2026, 3, 31))
+    closed = {"deleted_flag": True, "deleted_at": NOW, "deleted_reason": "x", "void_cash_day": date(2026, 3, 31)}
+    of("Confirmed", Payment, **closed)(ten)
+
+
+def till_opened_again(ten: Ten) -> None:
+    Till.objects.update(closed_through=date(2026, 3, 31))
+    Till.objects.update(closed_through=date(2026, 3, 30))
+
+
+def till_taken_away(ten: Ten) -> None:
+    Till.objects.all().delete()
+
+
+def paid_line_put_on_another_statement(ten: Ten) -> None:
+    earn(statement=state()(ten))(ten)
+    CommissionLine.objects.update(statement=state()(ten))
 
 
 def room_at_the_time_of_a_session(ten: Ten) -> None:
@@ -251,6 +342,43 @@ HITS: list[tuple[str, str, Hit]] = [
         lambda ten: of("Confirmed", Payment, session=ten.walks["Pre-scheduled"].session)(ten),
     ),
     ("payment_is_never_deleted", "deleted", deleted(Payment)),
+    ("payment_counts_on_a_day_when_verified", "pending", pay("Confirmed", cash_day=date(2026, 3, 2))),
+    ("payment_is_taken_out_on_a_day_when_voided", "not voided", pay("Confirmed", void_cash_day=date(2026, 3, 2))),
+    ("payment_is_never_edited", "another day", of("Confirmed", Payment, cash_day=date(2026, 3, 1))),
+    ("cash_day_is_open", "counted", money_on_a_closed_day),
+    ("cash_day_is_open", "voided", void_on_a_closed_day),
+    ("till_is_one", "second", lambda ten: Till.objects.create(pk=2)),
+    ("till_goes_forward", "opened again", till_opened_again),
+    ("till_goes_forward", "taken away", till_taken_away),
+    ("closing_days_in_order", "backwards", close_till(first_day=date(2026, 3, 3))),
+    ("closing_stands", "changed", after(close_till(), to(CashClosing, notes="x"))),
+    ("closing_stands", "deleted", after(close_till(), lambda ten: CashClosing.objects.all().delete())),
+    ("receipt_series_is_one", "second", lambda ten: ReceiptSeries.objects.create(pk=2)),
+    ("receipt_number_positive", "none", lambda ten: Receipt.objects.create(number=0, issued_at=NOW)),
+    ("receipt_stands", "changed", to(Receipt, facts={})),
+    ("receipt_stands", "another number", to(Receipt, number=1_000_000)),
+    ("receipt_stands", "deleted", lambda ten: Receipt.objects.all().delete()),
+    ("commission_kind_known", "unknown word", earn(kind="Gift", reason="x")),
+    ("commission_source_known", "unknown word", earn(rate_source="Stars")),
+    ("commission_rate_is_a_share", "above one", earn(rate=2, amount=2000)),
+    ("commission_rate_is_a_share", "below zero", earn(rate=-1, amount=-1000)),
+    ("commission_is_the_product", "a cent more", earn(amount=Decimal("100.01"))),
+    ("commission_correction_says_why", "no reason", earn(kind="Correction")),
+    ("commission_correction_says_why", "earned below zero", earn(base=-1000, amount=-100)),
+    ("commission_is_earned_once", "twice", after(earn(), earn())),
+    ("commission_stands", "changed", after(earn(), to(CommissionLine, earned_on=date(2026, 1, 1)))),
+    ("commission_stands", "paid twice", paid_line_put_on_another_statement),
+    ("commission_stands", "deleted", after(earn(), lambda ten: CommissionLine.objects.all().delete())),
+    ("statement_days_in_order", "backwards", state(last_day=date(2026, 2, 1))),
+    ("statement_method_known", "unknown word", state(payment_method="Shells")),
+    ("statement_has_a_document", "none", state(document_number="")),
+    ("statement_stands", "changed", after(state(), to(CommissionStatement, total=5))),
+    ("quote_number_once", "twice", after(quote(), quote())),
+    ("quote_number_positive", "none", quote(number=0)),
+    ("quote_total_not_negative", "below zero", quote(total=-1)),
+    ("quote_stands", "changed", after(quote(), to(QuoteVersion, total=2))),
+    ("quote_stands", "deleted", after(quote(), lambda ten: QuoteVersion.objects.all().delete())),
+    ("session_commission_is_a_share", "above one", on("Request", commission_override=2)),
     # -- rooms and people
     ("room_code_unique", "other case", lambda ten: Room.objects.create(code=ten.studio.room.code.lower(), name="Twin")),
     ("room_capacity_positive", "none", to(Room, capacity=0)),
@@ -336,6 +464,13 @@ HITS: list[tuple[str, str, Hit]] = [
 # Unique columns and pairs, whose constraints are named by Django: by what they are of.
 UNIQUE: dict[str, Hit] = {
     "Session.code": lambda ten: on("Request", code=ten.walks["Canceled"].session.code)(ten),
+    "CashClosing.day": after(close_till(), close_till()),
+    "Receipt.number": after(
+        *[lambda ten: Receipt.objects.create(number=10_000, issued_at=NOW)] * 2,
+    ),
+    "Receipt.payment": lambda ten: Receipt.objects.create(
+        number=10_000, payment=Receipt.objects.first().payment, issued_at=NOW
+    ),
     "User.email": lambda ten: User.objects.filter(pk=ten.studio.admin.pk).update(email=ten.studio.editor.email),
     "OutgoingEmail.key": lambda ten: OutgoingEmail.objects.update(key="the same for all"),
     "SessionUserObjectPermission.user+permission+content_object": grant_twice,
@@ -346,6 +481,15 @@ TRIGGERS = {
     "session_status_has_history": {"session_status_has_history"},
     "history_is_never_changed": {"history_is_append_only"},
     "history_stays_with_its_session": {"history_is_append_only"},
+    "cash_day_is_open": {"cash_day_is_open", "payment_is_never_edited"},
+    "till_goes_forward": {"till_goes_forward"},
+    "closing_stands": {"closing_stands"},
+    "receipt_stands": {"receipt_stands"},
+    "commission_stands": {"commission_stands"},
+    "commission_stays_with_its_session": {"commission_stands"},
+    "statement_stands": {"statement_stands"},
+    "quote_stands": {"quote_stands"},
+    "quote_stays_with_its_session": {"quote_stands"},
     "payment_is_never_edited": {"payment_is_never_edited"},
     "payment_is_never_deleted": {"payment_is_never_deleted"},
     "payment_fits": {"payment_within_total", "refund_within_paid", "payment_for_a_live_session"},
