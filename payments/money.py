@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
+LARGEST = Decimal("9999999999.99")
 
 DEPOSIT, BALANCE, REFUND = "Deposit", "Balance", "Refund"
 PENDING, VERIFIED, REJECTED = "Pending", "Verified", "Rejected"
@@ -19,6 +20,11 @@ def quantise(amount: Decimal) -> Decimal:
     if not amount.is_finite():
         raise ValueError("an amount is a finite number")
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def is_exact(amount: Decimal) -> bool:
+    """Whether a column of money can hold the amount as it is: a number, two places at most, twelve digits."""
+    return amount.is_finite() and abs(amount) <= LARGEST and amount == quantise(amount)
 
 
 def percentage_of(amount: Decimal, percentage: Decimal | int) -> Decimal:

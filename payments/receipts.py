@@ -17,9 +17,14 @@ def issue(payment: Payment, *, by: "User", now: datetime) -> Receipt:
     The row of the series is the last lock of an act: who waits for the next number waits for the end of this act, and
     a number is never lost.
     """
+    return Receipt.objects.create(
+        number=_next_number(), payment=payment, facts=_facts(payment), issued_at=now, issued_by=by
+    )
+
+
+def _next_number() -> int:
     ReceiptSeries.objects.filter(pk=1).update(last_number=F("last_number") + 1)
-    number = ReceiptSeries.objects.values_list("last_number", flat=True).get(pk=1)
-    return Receipt.objects.create(number=number, payment=payment, facts=_facts(payment), issued_at=now, issued_by=by)
+    return ReceiptSeries.objects.values_list("last_number", flat=True).get(pk=1)
 
 
 def _facts(payment: Payment) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from payments import money
@@ -36,6 +36,45 @@ class Takings:
     def net(self) -> Decimal:
         return self.came_in - self.went_out
 
+    @property
+    def label(self) -> str:
+        return PaymentMethod(self.method).label
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a day: money that counted on it, or (``is_void``) that was taken out of the books on it.
+
+    ``amount`` has the sign with which it changes what is in the till.
+    """
+
+    payment: Payment
+    day: date
+    is_void: bool
+
+    @property
+    def amount(self) -> Decimal:
+        is_out = (self.payment.payment_type == PaymentType.REFUND) != self.is_void
+        return -self.payment.amount if is_out else self.payment.amount
+
+    @property
+    def at(self) -> datetime:
+        return self.payment.deleted_at if self.is_void else self.payment.verified_at
+
+    @property
+    def is_late(self) -> bool:
+        """Decided on another day than the one on which it counts, which was closed by then."""
+        return counts_late(self.day, self.at)
+
+    @property
+    def by(self) -> "User | None":
+        return self.payment.deleted_by if self.is_void else self.payment.verified_by
+
+
+def counts_late(day: date, decided_at: datetime) -> bool:
+    """Whether money counts on a later day than that of its decision, because that one was closed."""
+    return day > decided_at.astimezone(STUDIO.zone).date()
+
 
 def open_day(now: datetime) -> date:
     """The day of the till for money that is decided on at ``now``; it stays open until the transaction ends."""
@@ -54,47 +93,93 @@ def _held_shared() -> date | None:
 def takings(first_day: date, day: date) -> list[Takings]:
     """What each method took in and gave out from ``first_day`` to ``day``, both included. Two queries."""
     found = {method: [money.ZERO, money.ZERO] for method in PaymentMethod.values}
-    counted = Payment.objects.filter(cash_day__range=(first_day, day)).annotate(day=F("cash_day"))
-    voided = Payment.objects.filter(void_cash_day__range=(first_day, day)).annotate(day=F("void_cash_day"))
+    counted = Payment.objects.filter(cash_day__range=(first_day, day))
+    voided = Payment.objects.filter(void_cash_day__range=(first_day, day))
     for rows, sign in ((counted, 1), (voided, -1)):
-        for method, kind, amount in (
-            rows.order_by().values_list("payment_method", "payment_type").annotate(Sum("amount"))
-        ):
+        sums = rows.order_by().values_list("payment_method", "payment_type").annotate(Sum("amount"))
+        for method, kind, amount in sums:
             found[method][kind == PaymentType.REFUND] += sign * amount
     return [Takings(method, came_in, went_out) for method, (came_in, went_out) in found.items()]
 
 
+def entries(first_day: date, day: date) -> list[Entry]:
+    """Every line of these days in the order in which it happened, with session, client, people and receipt. One query.
+
+    What was verified and voided in them stands there twice, once with each sign.
+    """
+    days = (first_day, day)
+    rows = Payment.objects.filter(Q(cash_day__range=days) | Q(void_cash_day__range=days)).select_related(
+        "session__client", "verified_by", "deleted_by", "receipt"
+    )
+    found = []
+    for row in rows:
+        if row.cash_day is not None and first_day <= row.cash_day <= day:
+            found.append(Entry(row, row.cash_day, is_void=False))
+        if row.void_cash_day is not None and first_day <= row.void_cash_day <= day:
+            found.append(Entry(row, row.void_cash_day, is_void=True))
+    return sorted(found, key=lambda each: (each.day, each.at, each.payment.pk))
+
+
+def closed_through() -> date | None:
+    """The last day that is closed, for looking; who decides on money asks ``open_day``."""
+    return Till.objects.values_list("closed_through", flat=True).get()
+
+
+def closing_of(day: date) -> CashClosing | None:
+    """The closing that holds this day."""
+    return CashClosing.objects.filter(first_day__lte=day, day__gte=day).select_related("closed_by").first()
+
+
 def first_open_day() -> date | None:
     """The day after the last closing; without one, the first day on which money counts. None while there is none."""
-    closed = Till.objects.values_list("closed_through", flat=True).get()
+    return first_day_after(closed_through())
+
+
+def first_day_after(closed: date | None) -> date | None:
+    """``first_open_day`` for who has read ``closed_through``."""
     if closed is not None:
         return closed + timedelta(days=1)
-    return (
-        Payment.objects.filter(cash_day__isnull=False).order_by("cash_day").values_list("cash_day", flat=True).first()
-    )
+    counted = Payment.objects.filter(cash_day__isnull=False).order_by("cash_day")
+    return counted.values_list("cash_day", flat=True).first()
 
 
-def close(day: date, *, counted: Mapping[str, Decimal], notes: str = "", by: "User", now: datetime) -> CashClosing:
+def close(
+    day: date,
+    *,
+    counted: Mapping[str, Decimal],
+    notes: str = "",
+    seen: Mapping[str, Decimal] | None = None,
+    by: "User",
+    now: datetime,
+) -> CashClosing:
     """Close every open day up to ``day``, today at the latest, with what was counted of each method.
 
-    The caller's transaction. Raises ``InvalidInput`` for a day that is closed or has not begun, for an amount that is
-    missing or odd, and for a difference without a note.
+    The caller's transaction. ``seen`` is what the books said of each method when the person looked. Raises
+    ``InvalidInput`` for a day that is closed, has not begun or lies before the first money; for an amount that is
+    missing or odd; when money was decided on since ``seen``; and for a difference without a note.
     """
     till = Till.objects.select_for_update().get()
-    today = now.astimezone(STUDIO.zone).date()
-    first = first_open_day() or day
     if till.closed_through is not None and day <= till.closed_through:
-        raise InvalidInput(_("This day is closed already."), field="day", details={"failed": ["closed_already"]})
-    if day > today:
-        raise InvalidInput(_("A day is closed when it has begun."), field="day", details={"failed": ["not_begun"]})
-    first = min(first, day)
+        raise InvalidInput(_("This day is closed already."), details={"failed": ["closed_already"]})
+    if day > now.astimezone(STUDIO.zone).date():
+        raise InvalidInput(_("A day is closed when it has begun."), details={"failed": ["not_begun"]})
+    first = first_day_after(till.closed_through) or day
+    if day < first:
+        raise InvalidInput(_("No money has counted until this day."), details={"failed": ["before_the_first"]})
     expected = takings(first, day)
     for each in expected:
         amount = counted.get(each.method)
-        if amount is None or not amount.is_finite() or amount != money.quantise(amount):
+        if amount is None or not money.is_exact(amount):
             raise InvalidInput(
-                _("Say how much was counted, with at most two decimal places."), field=f"counted_{each.method.lower()}"
+                _("Say how much was counted, with at most two decimal places."),
+                field=field_of(each.method),
+                details={"failed": ["not_counted"]},
             )
+    if seen is not None and any(seen.get(each.method) != each.net for each in expected):
+        raise InvalidInput(
+            _("Money has been decided on since you looked. Compare what you counted with the new figures."),
+            details={"failed": ["changed_meanwhile"]},
+        )
     if any(counted[each.method] != each.net for each in expected) and not notes.strip():
         raise InvalidInput(
             _("What was counted is not what the books say: write down why."),
@@ -114,3 +199,8 @@ def close(day: date, *, counted: Mapping[str, Decimal], notes: str = "", by: "Us
     )
     audit.record("till_closed", by=by, about=closing, expected=closing.expected, counted=closing.counted)
     return closing
+
+
+def field_of(method: str) -> str:
+    """The name of the field in which a form asks what was counted of this method."""
+    return f"counted_{method.lower()}"

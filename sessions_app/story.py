@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from payments import money
-from payments.models import Payment, PaymentStatus, PaymentType
+from payments import money, till
+from payments.models import Payment, PaymentStatus, PaymentType, Receipt
 from payments.money import Account
 from scheduling.models import StaffReservation
 from sessions_app import clients, sentences, workflow
@@ -35,7 +35,7 @@ from studio.access import allows
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
 from studio.roles import Perm, Role, is_admin, roles_of
-from studio.templatetags.atelier import ago
+from studio.templatetags.atelier import ago, long_day
 
 if TYPE_CHECKING:
     from sessions_app.models import Session, SessionDetail, StatusHistory
@@ -102,6 +102,28 @@ class PaymentRow:
     @property
     def is_void(self) -> bool:
         return not self.payment.is_live
+
+    @property
+    def receipt(self) -> Receipt | None:
+        return getattr(self.payment, "receipt", None)
+
+    @property
+    def has_no_receipt(self) -> bool:
+        """Verified before receipts were given."""
+        return self.payment.payment_status == PaymentStatus.VERIFIED and self.receipt is None
+
+    @property
+    def till_note(self) -> str:
+        """Said where the money does not count on the day on which somebody decided (ADR 11)."""
+        row = self.payment
+        if row.void_cash_day is not None and till.counts_late(row.void_cash_day, row.deleted_at):
+            return _("Taken out of the till on %(day)s: the day of the voiding was closed.") % {
+                "day": long_day(row.void_cash_day)
+            }
+        if row.cash_day is not None and till.counts_late(row.cash_day, row.verified_at):
+            when = {"day": long_day(row.cash_day)}
+            return _("Counts in the till on %(day)s: the day of the decision was closed.") % when
+        return ""
 
     @property
     def notes(self) -> str:
@@ -186,7 +208,9 @@ class Reduced:
 
 def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
     """The whole story, in a number of queries that does not depend on how much there is to tell."""
-    payments = list(session.payments.select_related("registered_by", "verified_by", "deleted_by").order_by("-id"))
+    payments = list(
+        session.payments.select_related("registered_by", "verified_by", "deleted_by", "receipt").order_by("-id")
+    )
     account = money.account(
         session.total, [row.as_entry() for row in payments if row.is_live], kept=session.kept_amount
     )

@@ -3,7 +3,22 @@
 ``sessions/new/`` and its like come before ``sessions/<code>/``.
 """
 
-from sessions_app.views import clients, homes, lines, listing, money, moves, page, people, requests, shoot
+from sessions_app.views import (
+    clients,
+    homes,
+    lines,
+    listing,
+    money,
+    moves,
+    page,
+    people,
+    quotes,
+    receipts,
+    requests,
+    shoot,
+    statements,
+    till,
+)
 
 urlpatterns = [
     *homes.urlpatterns,
@@ -11,7 +26,11 @@ urlpatterns = [
     *requests.urlpatterns,
     *clients.urlpatterns,
     *money.urlpatterns,
+    *till.urlpatterns,
+    *receipts.urlpatterns,
+    *statements.urlpatterns,
     *lines.urlpatterns,
+    *quotes.urlpatterns,
     *people.urlpatterns,
     *moves.urlpatterns,
     *shoot.urlpatterns,

@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from catalog.models import Item, Package
-from payments.models import Payment
+from payments.models import Payment, Receipt, ReceiptSeries, Till
 from scheduling.models import Room, RoomReservation, StaffReservation
 from sessions_app import workflow
 from sessions_app.models import Client, Session, SessionDetail, SessionUserObjectPermission, StatusHistory
@@ -31,10 +31,16 @@ RECORDS = (
     RoomReservation,
     StaffReservation,
     Payment,
+    Receipt,
+    ReceiptSeries,
+    Till,
 )
 READ_ONLY = (
     Package,
     Payment,
+    Receipt,
+    ReceiptSeries,
+    Till,
     RoomReservation,
     StaffReservation,
     StatusHistory,

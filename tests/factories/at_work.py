@@ -54,6 +54,7 @@ class AtWork:
             "package_id": self.package_id,
             "payment_id": self.payments["refund" if route == "payment-pay-out" else "pending"].pk,
             "name": "cancel",
+            "number": 1,
             "uidb64": "MQ",
             "token": "forged",
         } | given
@@ -182,6 +183,7 @@ PK_OF = {
     "client-page": "client",
     "client-edit": "client",
     "client-delete": "client",
+    "client-statement": "client",
     "item-edit": "item",
     "package-edit": "package",
     "room-edit": "room",

@@ -1,0 +1,1 @@
+"""Papers for clients, as PDF."""
