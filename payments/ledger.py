@@ -95,7 +95,7 @@ def register_deposit(
     has_deposit = _has_live_deposit(session)
     if has_deposit and state.net_paid + state.pending_in >= session.deposit_amount:
         raise _deposit_exists()
-    split = money.split_deposit(amount, money.ZERO if has_deposit else session.deposit_amount)
+    split = _split(session, amount, has_deposit=has_deposit)
     parts = [(PaymentType.DEPOSIT, split.deposit), (PaymentType.BALANCE, split.balance)]
     with _constraints_speak(session, amount):
         return [
@@ -103,6 +103,28 @@ def register_deposit(
             for kind, part in parts
             if part > 0
         ]
+
+
+def split_of(session: Billed, amount: Decimal) -> money.Split:
+    """What ``register_deposit`` would write for this amount, once a deposit was asked for (D20). One query."""
+    return _split(session, amount, has_deposit=_has_live_deposit(session))
+
+
+def _split(session: Billed, amount: Decimal, *, has_deposit: bool) -> money.Split:
+    return money.split_deposit(amount, money.ZERO if has_deposit else session.deposit_amount)
+
+
+def with_document(document_number: str, *, but: Payment | None = None) -> list[Payment]:
+    """The latest live payments that carry this document number, three at most, with session and client.
+
+    As it was typed, in capitals or in small letters. ``but`` is the payment that is about to get it.
+    """
+    text = document_number.strip()
+    if not text:
+        return []
+    rows = Payment.objects.live().filter(document_number__in={text, text.upper(), text.lower()})
+    rows = rows.exclude(pk=but.pk) if but is not None else rows
+    return list(rows.select_related("session__client").order_by("-id")[:3])
 
 
 def register_balance(
@@ -304,7 +326,7 @@ def _refund_too_large(state: money.Account, amount: Decimal) -> InvalidInput:
 def _refuse_bad_entry(session: Billed, amount: Decimal, method: str) -> money.Account:
     if session.is_canceled:
         raise _is_canceled()
-    if not amount.is_finite() or amount <= 0 or amount != money.quantise(amount):
+    if not money.is_exact(amount) or amount <= 0:
         raise InvalidInput(
             _("An amount is more than zero, with at most two decimal places."),
             field="amount",

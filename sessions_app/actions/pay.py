@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 
 from payments import earnings, ledger
 from payments.models import Payment
-from sessions_app import workflow
+from sessions_app import sentences, workflow
 from sessions_app.actions.reach import locked_for
 from sessions_app.models import Session
 from studio import audit
 from studio.conf import STUDIO
 from studio.errors import InvalidInput, NotFound
 from studio.roles import Perm
+from studio.templatetags.atelier import long_day
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -33,11 +34,17 @@ def register_deposit(
     by: "User",
     now: datetime,
     notes: str = "",
+    same_document: bool = True,
 ) -> list[Payment]:
-    """Record a deposit that has still to be verified; what exceeds it becomes a balance payment (D20)."""
+    """Record a deposit that has still to be verified; what exceeds it becomes a balance payment (D20).
+
+    ``same_document``: the number may be in the books already; without it, see ``warn_of_document``.
+    """
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
         ledger.refuse_odd_date(payment_date, now)
+        if not same_document:
+            warn_of_document(document_number)
         return ledger.register_deposit(
             session,
             amount=amount,
@@ -60,11 +67,14 @@ def register_balance(
     by: "User",
     now: datetime,
     notes: str = "",
+    same_document: bool = True,
 ) -> Payment:
-    """Record a balance payment that has still to be verified."""
+    """Record a balance payment that has still to be verified. ``same_document``: see ``warn_of_document``."""
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
         ledger.refuse_odd_date(payment_date, now)
+        if not same_document:
+            warn_of_document(document_number)
         return ledger.register_balance(
             session,
             amount=amount,
@@ -74,6 +84,33 @@ def register_balance(
             by=by,
             now=now,
             notes=notes,
+        )
+
+
+def warn_of_document(document_number: str, *, but: Payment | None = None) -> None:
+    """Ask before a document number is written down a second time; the parts of one split are written together.
+
+    Raises ``InvalidInput`` beside ``same_document``, which names the payments that carry it. A warning: whoever says
+    that it is the same document goes on.
+    """
+    others = ledger.with_document(document_number, but=but)
+    if others:
+        named = [
+            _("%(type)s of %(amount)s for %(client)s (%(code)s), %(day)s")
+            % {
+                "type": row.get_payment_type_display(),
+                "amount": sentences.money(row.amount),
+                "client": row.session.client.full_name,
+                "code": row.session.code,
+                "day": long_day(row.payment_date),
+            }
+            for row in others
+        ]
+        raise InvalidInput(
+            _("This document number is in the books already: %(payments)s. If that is right, tick the box.")
+            % {"payments": "; ".join(named)},
+            field="same_document",
+            details={"failed": ["document_used"], "payments": [row.pk for row in others]},
         )
 
 
@@ -112,12 +149,21 @@ def void(payment: Payment, *, reason: str, by: "User", now: datetime) -> Payment
 
 
 def pay_out(
-    payment: Payment, *, method: str, document_number: str, payment_date: date, by: "User", now: datetime
+    payment: Payment,
+    *,
+    method: str,
+    document_number: str,
+    payment_date: date,
+    by: "User",
+    now: datetime,
+    same_document: bool = True,
 ) -> Payment:
-    """The client has been given the money back (D19)."""
+    """The client has been given the money back (D19). ``same_document``: see ``warn_of_document``."""
     with audit.act():
         session, payment = _locked_payment(payment, by=by, perm=Perm.PAYMENT_REFUND)
         ledger.refuse_odd_date(payment_date, now)
+        if not same_document:
+            warn_of_document(document_number, but=payment)
         with _commissions_follow(session, payment, _("Paid back to the client"), by=by, now=now):
             ledger.pay_out(
                 payment, method=method, document_number=document_number, payment_date=payment_date, by=by, now=now

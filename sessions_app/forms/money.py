@@ -35,6 +35,11 @@ def document_field(**kwargs: Any) -> forms.CharField:
     )
 
 
+def same_document_field() -> forms.BooleanField:
+    """Ticked after the warning that the number was used; pages show it only then."""
+    return forms.BooleanField(label=_("The document is right: record it all the same"), required=False)
+
+
 class PaymentForm(forms.Form):
     """Money that came in."""
 
@@ -43,6 +48,7 @@ class PaymentForm(forms.Form):
     document_number = document_field()
     payment_date = DayField(label=_("Date"))
     notes = forms.CharField(label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+    same_document = same_document_field()
 
 
 class PayOutForm(forms.Form):
@@ -51,6 +57,7 @@ class PayOutForm(forms.Form):
     method = method_field()
     document_number = document_field()
     payment_date = DayField(label=_("Date"))
+    same_document = same_document_field()
 
 
 class VoidForm(forms.Form):

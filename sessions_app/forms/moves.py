@@ -8,7 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from sessions_app import sentences
 from sessions_app.effects import Deposit
-from sessions_app.forms.money import CENT, DayField, NothingToFill, document_field, method_field
+from sessions_app.forms.money import (
+    CENT,
+    DayField,
+    NothingToFill,
+    document_field,
+    method_field,
+    same_document_field,
+)
 from studio.fields import AmountField
 from studio.roles import Role
 
@@ -28,6 +35,7 @@ class ConfirmForm(MoveForm):
     method = method_field(required=False)
     document_number = document_field(required=False)
     payment_date = DayField(label=_("Date"), required=False)
+    same_document = same_document_field()
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()

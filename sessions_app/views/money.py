@@ -98,10 +98,48 @@ def _register(request: HttpRequest, code: str, *, is_deposit: bool) -> HttpRespo
             "cancel_url": session.get_absolute_url(),
             "submit_reason": _closed_because(session, present),
             "figures": story.figures_of(session, present),
+            "is_deposit": is_deposit,
+            "split": _split_preview(session, form, present) if is_deposit else None,
             "nav": "session-list",
         }
 
+    if request.method == "POST" and is_deposit and "preview" in request.POST:
+        typed = PaymentForm(request.POST)
+        typed.fields["amount"].help_text = form.fields["amount"].help_text
+        form = _only_the_amount_checked(typed)
+        return render(request, "payments/register.html", {"form": form, **context()})
     return act(request, form, do, template="payments/register.html", context=context)
+
+
+def _only_the_amount_checked(form: PaymentForm) -> PaymentForm:
+    """What was typed, without complaints about fields that one has not come to yet."""
+    form.is_valid()
+    for name in [name for name in form.errors if name != "amount"]:
+        del form.errors[name]
+    return form
+
+
+def _split_preview(session: Session, form: PaymentForm, account: money.Account) -> dict[str, str]:
+    """How the amount would be written down, in words, by the function that writes it (D20); or that it is too much."""
+    if session.deposit_amount is None:
+        return {}
+    if form.is_bound:
+        form.is_valid()
+        amount = form.cleaned_data.get("amount")
+    else:
+        amount = form.initial.get("amount")
+    if not amount:
+        return {}
+    if amount > account.room_for_payment:
+        most = sentences.money(account.room_for_payment)
+        return {"too_much": _("That is more than is left to pay: %(room)s.") % {"room": most}}
+    split = ledger.split_of(session, amount)
+    parts = {"deposit": sentences.money(split.deposit), "balance": sentences.money(split.balance)}
+    if not split.balance:
+        return {"words": _("Deposit %(deposit)s") % parts}
+    if not split.deposit:
+        return {"words": _("Balance %(balance)s") % parts}
+    return {"words": _("Deposit %(deposit)s + Balance %(balance)s") % parts}
 
 
 def _closed_because(session: Session, account: money.Account) -> str:
@@ -334,7 +372,9 @@ def payment_list(request: HttpRequest) -> HttpResponse:
     rows = _in_tab(_filtered(everything, form.cleaned_data), tab)
     sort = request.GET.get("sort", "")
     order = SORTS.get(sort) or SORTS["-registered" if tab == ALL else "registered"]
-    rows = rows.select_related("session__client", "registered_by", "verified_by", "deleted_by").order_by(*order)
+    rows = rows.select_related("session__client", "registered_by", "verified_by", "deleted_by", "receipt").order_by(
+        *order
+    )
     if request.GET.get("format") == "csv":
         day = timezone.now().astimezone(STUDIO.zone).date()
         return csv_response(f"payments-{day.isoformat()}", _csv_head(), _csv_rows(rows))

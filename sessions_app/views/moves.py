@@ -15,7 +15,7 @@ from payments import ledger
 from payments.models import Payment
 from payments.money import Account
 from sessions_app import sentences, story, workflow
-from sessions_app.actions import shoot
+from sessions_app.actions import pay, shoot
 from sessions_app.consequences import Scene, consequences, refund_table, rows_with_people
 from sessions_app.forms.moves import FORMS, MoveForm, TakeForAnotherForm
 from sessions_app.models import Session
@@ -59,11 +59,14 @@ def _answer(request: HttpRequest, code: str, transition: Transition) -> HttpResp
     if request.method != "POST" and wants_json(request):
         return JsonResponse(foreseen(page_of(session, transition, form, by=user, now=now), transition))
 
-    def do(_values: dict[str, Any]) -> Done:
+    def do(values: dict[str, Any]) -> Done:
         if transition.name == "attend":
             moved = shoot.mark_attended(session, by=user, now=now)
         else:
-            moved = session.move(transition.name, by=user, now=now, **form.payload())
+            payload = form.payload()
+            if "deposit" in payload and not values["same_document"]:
+                pay.warn_of_document(payload["deposit"].document_number)
+            moved = session.move(transition.name, by=user, now=now, **payload)
         return done(moved, transition, user, now)
 
     return act(
