@@ -119,8 +119,8 @@ def test_no_act_leads_to_another_site(work, target):
     for name in routes():
         answer = signed_in(work).get(work.url(name, work.sessions["negotiation"]), {"next": target})
         if not answer.streaming:
-            assert f'href="{target}' not in answer.content.decode(), name
-            assert f'action="{target}' not in answer.content.decode(), name
+            assert f'href="{target}' not in answer.content.decode(errors="replace"), name
+            assert f'action="{target}' not in answer.content.decode(errors="replace"), name
     answer = signed_in(work).get(reverse("login"), {"next": target})
     assert "evil" not in answer.headers.get("Location", "")
 
