@@ -133,7 +133,7 @@ def till_day(request: HttpRequest) -> HttpResponse:
             "differences": form.differences(),
             "open_since": begins if begins < day else None,
             "may_close": not is_closed and day <= today and (first is None or day >= first),
-            "not_possible": _not_possible(day, today, first),
+            "not_possible": "" if is_closed else _not_possible(day, today, first),
             "effects": _closing_means(begins, day, today),
             "allowed": allows(user, Perm.PAYMENT_VERIFY),
             "previous_url": _address(day - timedelta(days=1)) if day > EARLIEST_PAYMENT else "",

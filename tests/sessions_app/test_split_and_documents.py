@@ -85,7 +85,9 @@ def test_what_is_shown_is_what_is_written(studio):
 
 def test_the_page_begins_with_the_split_of_what_is_missing(studio):
     session = studio.walk(workflow.PRE_SCHEDULED).session
-    assert f"<b>Deposit {Q}500.00</b>" in browser(studio.coordinator).get(url(session)).content.decode()
+    body = browser(studio.coordinator).get(url(session)).content.decode()
+    assert f"<b>Deposit {Q}500.00</b>" in body
+    assert body.index("</form>", body.index('id="register"')) < body.index('name="preview"')  # Enter saves
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------

@@ -315,6 +315,7 @@ def test_closing_by_the_page_freezes_it_and_shows_the_difference(now_studio):
     assert client.post(url(day), form_of(day, counted_transfer="499,50", notes="A coin rolled away")).status_code == 302
     body = client.get(url(day)).content.decode()
     assert "A coin rolled away" in body and "\N{MINUS SIGN}0.50" in body and "Close for good" not in body
+    assert "No money has counted" not in body
     assert client.post(url(day), form_of(day)).status_code == 422
     assert CashClosing.objects.count() == 1
 
