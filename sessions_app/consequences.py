@@ -104,6 +104,14 @@ def _deposit_is_fixed(scene: Scene) -> Consequence:
     )
 
 
+def _quote_is_kept(scene: Scene) -> Consequence:
+    return Consequence(
+        "file-earmark-text",
+        _("The quote is kept as it is given, to be printed and compared later."),
+        _("The same quote again does not make a new version."),
+    )
+
+
 def _changes_deadline(scene: Scene) -> Consequence:
     deadline = deadlines.changes_deadline(scene.session.session_date)
     if deadline < scene.now:
@@ -269,6 +277,7 @@ TELLERS: dict[str, Teller] = {
     "set_payment_deadline": _payment_deadline,
     "clear_payment_deadline": _silent,
     "set_deposit_amount": _deposit_is_fixed,
+    "keep_quote": _quote_is_kept,
     "set_changes_deadline": _changes_deadline,
     # Said together with the changes deadline.
     "keep_refund_terms": _silent,

@@ -16,7 +16,7 @@ from payments import commissions, earnings, ledger, money
 from payments.refunds import Percentages
 from scheduling import booking
 from scheduling.models import AssignmentStatus
-from sessions_app import deadlines, mail, notices
+from sessions_app import deadlines, mail, notices, quotes
 from sessions_app.cancellation import refund_of
 from sessions_app.memberships import sync_grants
 from studio import access, audit
@@ -108,6 +108,11 @@ def clear_payment_deadline(session: "Session", act: Act) -> None:
 
 def set_deposit_amount(session: "Session", act: Act) -> None:
     session.deposit_amount = money.deposit_amount(session.total, session.deposit_percentage)
+
+
+def keep_quote(session: "Session", act: Act) -> None:
+    """What the client is offered from now on, as it is (D13)."""
+    quotes.keep(session, by=act.by, now=act.now)
 
 
 def set_changes_deadline(session: "Session", act: Act) -> None:
@@ -237,6 +242,7 @@ EFFECTS: dict[str, Effect] = {
         set_payment_deadline,
         clear_payment_deadline,
         set_deposit_amount,
+        keep_quote,
         set_changes_deadline,
         keep_refund_terms,
         keep_changes_deadline,

@@ -245,7 +245,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission="session.edit.pre-assigned",
             roles=OFFICE,
             guards=(has_lines, total_is_positive, is_not_overpaid),
-            effects=("set_payment_deadline", "set_deposit_amount"),
+            effects=("set_payment_deadline", "set_deposit_amount", "keep_quote"),
         ),
         Transition(
             name="confirm",
