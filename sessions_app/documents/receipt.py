@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from payments.models import PaymentMethod, PaymentType, Receipt
 from sessions_app import sentences
 from studio.conf import STUDIO
-from studio.pdf import Document
-from studio.templatetags.atelier import clock, long_day
+from studio.pdf import Document, full_day
+from studio.templatetags.atelier import clock
 
 
 def of_receipt(receipt: Receipt) -> bytes:
@@ -36,7 +36,7 @@ def of_receipt(receipt: Receipt) -> bytes:
             document.paragraph(
                 _("Voided on %(day)s at %(time)s: %(reason)s")
                 % {
-                    "day": _in_full(payment.deleted_at.astimezone(STUDIO.zone).date()),
+                    "day": full_day(payment.deleted_at),
                     "time": clock(payment.deleted_at),
                     "reason": payment.deleted_reason,
                 },
@@ -52,14 +52,8 @@ def of_receipt(receipt: Receipt) -> bytes:
                 (_("As"), str(PaymentType(facts["payment_type"]).label)),
                 (_("Method"), str(PaymentMethod(facts["payment_method"]).label)),
                 (_("Document number"), facts["document_number"]),
-                (_("Date"), _in_full(date.fromisoformat(facts["payment_date"]))),
+                (_("Date"), full_day(date.fromisoformat(facts["payment_date"]))),
                 (_("Issued by"), receipt.issued_by.full_name if receipt.issued_by else ""),
             ]
         )
         return document.build()
-
-
-def _in_full(day: date) -> str:
-    """With its year, whatever year it is read in."""
-    words = long_day(day)
-    return words if str(day.year) in words else f"{words} {day.year}"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from sessions_app.models import Client
 from sessions_app.statements import Statement, statement
 from studio.conf import STUDIO
-from studio.pdf import Document
+from studio.pdf import Document, full_day
 from studio.templatetags.atelier import figures, money
 
 
@@ -24,8 +24,8 @@ def _written(account: Statement, language: str, now: datetime) -> Document:
     document.facts(
         [
             (_("Client"), account.client.full_name),
-            (_("From"), account.first_day.isoformat() if account.first_day else ""),
-            (_("Until"), account.last_day.isoformat() if account.last_day else ""),
+            (_("From"), full_day(account.first_day) if account.first_day else ""),
+            (_("Until"), full_day(account.last_day) if account.last_day else ""),
         ]
     )
     document.heading(_("Sessions, as they stand today"))

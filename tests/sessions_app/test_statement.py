@@ -13,12 +13,13 @@ from django.utils import timezone, translation
 
 from payments import ledger, money
 from payments.models import Payment
-from sessions_app import workflow
+from sessions_app import sentences, workflow
 from sessions_app.actions import pay
 from sessions_app.models import Session
 from sessions_app.statements import statement
 from studio.conf import STUDIO
 from tests.factories.domain import ClientFactory, Studio, at
+from tests.factories.pdf_text import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +122,9 @@ def test_page_file_and_paper(studio):
     lines = b"".join(client.get(url(studio.client), {"format": "csv"}).streaming_content).decode().splitlines()
     assert len(lines) == 3 + len(statement(studio.client).movements)
     paper = client.get(url(studio.client), {"format": "pdf", "since": studio.today.isoformat()})
-    assert paper["Content-Type"] == "application/pdf" and paper.content.startswith(b"%PDF-")
+    assert paper["Content-Type"] == "application/pdf"
+    account = statement(studio.client, first_day=studio.today)
+    assert f"Balance after {sentences.money(account.closing)}".replace("\xa0", " ") in text_of(paper.content)
 
 
 @pytest.mark.parametrize("period", [{"since": "x"}, {"since": "2026-02-02", "until": "2026-02-01"}, {"until": "9" * 9}])
