@@ -17,7 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from payments.models import Payment
 from scheduling.models import StaffReservation
 from sessions_app.actions import book
-from sessions_app.models import Client, Session, SessionDetail, SessionUserObjectPermission, StatusHistory
+from sessions_app.models import (
+    Client,
+    QuoteVersion,
+    Session,
+    SessionDetail,
+    SessionUserObjectPermission,
+    StatusHistory,
+)
 from studio import audit
 from studio.admin import ReadOnlyAdmin, ReadOnlyInline, StudioModelAdmin
 
@@ -207,6 +214,15 @@ class StatusHistoryAdmin(OfSession):
     search_fields = ("session__code", "session__client__full_name", "reason", "changed_by__full_name")
     date_hierarchy = "changed_at"
     fields = ("session", "previous_status", "new_status", "reason", "changed_at", "changed_by")
+
+
+@admin.register(QuoteVersion)
+class QuoteVersionAdmin(OfSession):
+    list_display = ("made_at", "session", "number", "total", "made_by")
+    list_select_related = ("session__client", "made_by")
+    search_fields = ("session__code", "session__client__full_name")
+    date_hierarchy = "made_at"
+    fields = ("session", "number", "total", "content", "made_at", "made_by")
 
 
 @admin.register(SessionUserObjectPermission)

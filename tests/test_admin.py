@@ -11,7 +11,14 @@ from catalog.models import Item, Package
 from payments.models import Payment, Receipt, ReceiptSeries, Till
 from scheduling.models import Room, RoomReservation, StaffReservation
 from sessions_app import workflow
-from sessions_app.models import Client, Session, SessionDetail, SessionUserObjectPermission, StatusHistory
+from sessions_app.models import (
+    Client,
+    QuoteVersion,
+    Session,
+    SessionDetail,
+    SessionUserObjectPermission,
+    StatusHistory,
+)
 from studio.admin_site import OURS
 from studio.models import AuditEvent
 from studio.roles import Role
@@ -24,6 +31,7 @@ RECORDS = (
     Session,
     SessionDetail,
     StatusHistory,
+    QuoteVersion,
     SessionUserObjectPermission,
     Item,
     Package,
@@ -44,6 +52,7 @@ READ_ONLY = (
     RoomReservation,
     StaffReservation,
     StatusHistory,
+    QuoteVersion,
     SessionDetail,
     SessionUserObjectPermission,
 )

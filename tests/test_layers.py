@@ -7,6 +7,8 @@ LAYER = {"sessions_app": 2, "payments": 1, "scheduling": 1, "catalog": 1, "studi
 
 # Children of the aggregate. A new one is a decision: say here why it cannot point down.
 UPWARD = {
+    # What is earned with a session goes with it, as the payments do (D30).
+    "payments.CommissionLine.session -> sessions_app.Session",
     "payments.Payment.session -> sessions_app.Session",
     "scheduling.RoomReservation.session -> sessions_app.Session",
     "scheduling.StaffReservation.session -> sessions_app.Session",
