@@ -163,6 +163,7 @@ AXES_ENABLED = not TESTING
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "studio.accounts.views.client_address"
 AXES_RESET_ON_SUCCESS = True
 # The sign-in form's field. Axes would take the model's (e-mail), find nothing there and lock nobody.
 AXES_USERNAME_FORM_FIELD = "username"
@@ -182,8 +183,11 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600) if
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-# Only where a proxy in front always sets this header: otherwise a client could claim https.
-if env.bool("TRUST_PROXY_HEADERS", default=False):
+# A load balancer asks by plain http, from within.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Only where a proxy in front always sets these headers: otherwise a client could claim https, or to be elsewhere.
+TRUST_PROXY_HEADERS = env.bool("TRUST_PROXY_HEADERS", default=False)
+if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -279,6 +279,13 @@ def test_request_id_is_given_or_kept_when_harmless(client):
     assert len(forged) == 32
 
 
+def test_health_is_answered_on_plain_http_and_pages_are_sent_to_https(client, settings):
+    """A load balancer asks from within, without TLS."""
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+    assert client.get(reverse("login"))["Location"].startswith("https://")
+
+
 def test_health_asks_the_database_nothing(client, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert client.get("/healthz").status_code == 200

@@ -62,6 +62,13 @@ def test_production_is_strict(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_headers_of_a_proxy_are_believed_only_when_told(tmp_path):
+    read = json.loads(settings_with(tmp_path, **PRODUCTION).stdout)
+    assert not read["TRUST_PROXY_HEADERS"] and "SECURE_PROXY_SSL_HEADER" not in read
+    read = json.loads(settings_with(tmp_path, **PRODUCTION, TRUST_PROXY_HEADERS="true").stdout)
+    assert read["TRUST_PROXY_HEADERS"] and read["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+
+
 def test_nothing_given_is_for_this_machine_only(tmp_path):
     read = json.loads(settings_with(tmp_path).stdout)
     assert read["DEBUG"] is False
