@@ -17,9 +17,11 @@ class StudioConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from studio import logs
         from studio.accounts import mail
 
         mail.register()
+        logs.follow_tasks()
         post_migrate.connect(after_migrate, sender=self, dispatch_uid="studio.after_migrate")
 
 

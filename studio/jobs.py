@@ -24,7 +24,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from studio import outbox
+from studio import logs, outbox
 from studio.conf import STUDIO
 from studio.models import JobRun, User
 from studio.notices import notify
@@ -176,7 +176,8 @@ def tally() -> Tally:
 def _running_as(run: JobRun) -> Iterator[None]:
     token = _running.set(run)
     try:
-        yield
+        with logs.task(run.job):
+            yield
     finally:
         _running.reset(token)
 
@@ -295,7 +296,8 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     point.
     """
     now = timezone.now()
-    outcome = _outcome(name, now, jobs)
+    with logs.task(name):
+        outcome = _outcome(name, now, jobs)
     day = now.astimezone(STUDIO.zone).date()
     run, _created = JobRun.objects.get_or_create(
         job=name, local_date=day, by_hand=False, defaults={"due_at": _instant(day, time(0, 0))}

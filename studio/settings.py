@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from studio import embedded
+from studio import embedded, logs
 from studio.conf import STUDIO
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -274,20 +274,7 @@ Q_CLUSTER = {
 
 # --- Log ----------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        # Django's own handlers would print each line twice.
-        "django": {"handlers": [], "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-        "django_q": {"handlers": [], "propagate": True},
-    },
-}
+try:
+    LOGGING = logs.configuration(env.str("LOG_FORMAT", default="line"), env.str("LOG_LEVEL", default="INFO"))
+except ValueError as wrong:
+    raise ImproperlyConfigured(str(wrong)) from wrong

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from studio import notices
-from studio.answers import answer_error, wants_json
+from studio.answers import answer_error, wants_fragment, wants_json
 from studio.errors import AccessDenied, InvalidInput, NotFound
 from studio.models import Notice
+from studio.outages import Outage, give_up_connection, outage_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +39,30 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+# Set once the database was seen to have all of this program's migrations: they do not go away while it runs.
+_migrations_are_applied = threading.Event()
+
+
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process can serve: the database answers too."""
+    """The process can serve: the database answers, and has the tables that this program expects."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        logger.exception("The database does not answer.")
-        return HttpResponse("no database\n", content_type="text/plain", status=503)
+        if not _migrations_are_applied.is_set():
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return _not_ready("migrations are missing")
+            _migrations_are_applied.set()
+    except AnyDatabaseError as error:
+        logger.warning("The database does not answer: %s", _first_line(error))
+        return _not_ready("no database")
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+def _not_ready(why: str) -> HttpResponse:
+    return HttpResponse(f"{why}\n", content_type="text/plain", status=503)
 
 
 @login_required
@@ -107,18 +126,73 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's 500: an error of ours. Never fails itself, and shows no trace."""
+    """Django's 500, for whatever was raised anywhere, middleware included: an error of ours, or an outage (503).
+
+    Never fails itself, asks the database nothing, and shows no trace.
+    """
+    error = sys.exc_info()[1]
+    outage = outage_of(error)
+    status = 500 if outage is None else 503
     reference = getattr(request, "id", "")
-    message = _("Something went wrong on our side. Nothing was saved. Please try again.")
-    facts = {"code": "SERVER_ERROR", "message": message, "details": {"request_id": reference}}
-    try:
-        if wants_json(request):
-            return JsonResponse(facts, status=500)
-        # Without a request: context processors might ask the database that just failed.
-        return render(None, "errors/500.html", {**facts, "reference": reference}, status=500)
-    except Exception:
-        logger.exception("The page about an error has an error.")
-        return HttpResponse(f"{message}\n{reference}\n", content_type="text/plain", status=500)
+    with translation.override(_language_without_database(request)):
+        try:
+            if outage is not None:
+                return _unavailable(request, outage, error, reference)
+            message = _("Something went wrong on our side. Nothing was saved. Please try again.")
+            facts = {"code": "SERVER_ERROR", "message": message, "details": {"request_id": reference}}
+            if wants_json(request):
+                return JsonResponse(facts, status=status)
+            # Without a request: context processors might ask the database that just failed.
+            return render(None, "errors/500.html", {**facts, "reference": reference}, status=status)
+        except Exception:
+            logger.exception("The page about an error has an error.")
+            text = f"{_('Something went wrong here')}\n{reference}\n"
+            return HttpResponse(text, content_type="text/plain", status=status)
+
+
+def _unavailable(request: HttpRequest, outage: Outage, error: BaseException | None, reference: str) -> HttpResponse:
+    """503: the database is away, or busy with somebody else's change. Says what to do, and when to try again."""
+    if outage is Outage.AWAY:
+        logger.error("The database does not answer: %s", _first_line(error))
+        give_up_connection()
+        code = "UNAVAILABLE"
+        title = _("The database does not answer just now")
+        message = _("Try again in a moment. If you were changing something, look first whether it was saved.")
+    else:
+        logger.warning("Busy with another change: %s", _first_line(error))
+        code = "BUSY"
+        title = _("Somebody else is changing the same just now")
+        message = _("Look how it stands now, and try again.")
+    facts = {"code": code, "title": title, "message": message, "reference": reference}
+    if wants_json(request):
+        details = {"request_id": reference, "retry_after": outage.retry_after}
+        told = {"code": code, "message": f"{title}. {message}", "details": details}
+        response: HttpResponse = JsonResponse(told, status=503)
+    elif wants_fragment(request):
+        response = render(None, "errors/503_fragment.html", facts, status=503)
+        response["HX-Retarget"] = "#messages"
+        response["HX-Reswap"] = "innerHTML"
+        response["HX-Reselect"] = ".say"
+    else:
+        facts["may_repeat"] = request.method in ("GET", "HEAD")
+        response = render(None, "errors/503.html", facts, status=503)
+    response["Retry-After"] = str(outage.retry_after)
+    response["Cache-Control"] = "no-store"
+    response["Content-Language"] = translation.get_language()
+    patch_vary_headers(response, ["Accept", "HX-Request"])
+    # The line above says it all; Django would add a trace to each of thousands.
+    response._has_been_logged = True
+    return response
+
+
+def _language_without_database(request: HttpRequest) -> str:
+    """The language that is active for this request, else the browser's: by its cookie, then by what it prefers."""
+    return getattr(request, "LANGUAGE_CODE", None) or translation.get_language_from_request(request)
+
+
+def _first_line(error: BaseException | None) -> str:
+    """What the driver says, without what the server quotes."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
