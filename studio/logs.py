@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -71,18 +70,13 @@ def task(name: str) -> Iterator[None]:
 def follow_tasks() -> None:
     """Have django-q2's tasks log under their names and under the id of the request that caused them, and log their end.
 
-    django-q2's own lines about each task are written where neither is known.
+    django-q2's own lines about each task are written where neither is known (`NotEachTask`).
     """
-    from django_q.signals import post_execute_in_worker, post_spawn, pre_enqueue, pre_execute
+    from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
 
     pre_enqueue.connect(_sign_task, dispatch_uid="studio.logs")
     pre_execute.connect(_enter_task, dispatch_uid="studio.logs")
     post_execute_in_worker.connect(_leave_task, dispatch_uid="studio.logs")
-    post_spawn.connect(_greet, dispatch_uid="studio.logs")
-
-
-def _greet(**_signal: Any) -> None:
-    worker.info("A worker is ready for work at %d.", os.getpid())
 
 
 def _sign_task(task: dict[str, Any], **_signal: Any) -> None:
@@ -169,6 +163,20 @@ class Origin(logging.Filter):
                 if not hasattr(record, name):
                     setattr(record, name, value)
         return True
+
+
+class NotEachTask(logging.Filter):
+    """Drops the three or four lines that django-q2 writes about each task that goes well: ours has the ids.
+
+    How its processes start, stop and fail goes through.
+    """
+
+    _ABOUT_ONE = re.compile(r"'[\w.]+'")  # the function
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO:
+            return True
+        return record.module not in ("tasks", "scheduler") and not self._ABOUT_ONE.search(record.getMessage())
 
 
 # --- What stays out -------------------------------------------------------------------------
@@ -285,7 +293,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"origin": {"()": Origin}},
+        "filters": {"origin": {"()": Origin}, "not each task": {"()": NotEachTask}},
         "formatters": {name: {"()": formatter} for name, formatter in _FORMATTERS.items()},
         "handlers": {
             "console": {
@@ -303,8 +311,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # The development server's own line of each request, which has its query.
             "django.server": {"handlers": [], "propagate": True, "level": "CRITICAL"},
-            # The ends of tasks are told by ours, with their ids; what goes wrong in the cluster by its own.
-            "django-q": {"handlers": [], "propagate": True, "level": "WARNING"},
+            "django-q": {"handlers": [], "propagate": True, "filters": ["not each task"]},
             # Starting, stopping and ending workers as usual is nothing to read about.
             "gunicorn.error": {"handlers": [], "propagate": True, "level": "WARNING"},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
