@@ -1,0 +1,74 @@
+"""Work for the worker: sessions that nobody paid, and e-mails that wait."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from sessions_app import workflow
+from sessions_app.models import Session
+from studio import outbox
+from studio.conf import STUDIO
+from studio.models import JobRun, OutgoingEmail
+from tests.factories.domain import Studio
+from tests.races.copies import copies
+
+# The copies have been everywhere where their original was.
+HISTORY = """
+DELETE FROM sessions_app_statushistory WHERE session_id = ANY(%(copies)s);
+INSERT INTO sessions_app_statushistory (session_id, previous_status, new_status, reason, changed_at, changed_by_id)
+SELECT copy, previous_status, new_status, reason, changed_at, changed_by_id
+FROM unnest(%(copies)s) copy, sessions_app_statushistory WHERE session_id = %(original)s ORDER BY copy, id;
+"""
+
+
+def studio_since(days: int) -> Studio:
+    """A studio whose people, sessions and deadlines were made so many days ago."""
+    return Studio(today=timezone.now().astimezone(STUDIO.zone).date() - timedelta(days=days))
+
+
+def unpaid(studio: Studio, count: int) -> list[Session]:
+    """Pre-scheduled sessions with a room and a photographer, a day apart, all with the deadline of the first."""
+    first = studio.walk(workflow.PRE_SCHEDULED).equip().session
+    others = copies(first, count - 1, days_apart=1, with_time=True)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The trigger would compare each session with the one line that its copy was written with.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(HISTORY, {"copies": [each.pk for each in others], "original": first.pk})
+    return [first, *others]
+
+
+def mails(studio: Studio, count: int, *, begin: int = 0) -> list[OutgoingEmail]:
+    """Confirmations that wait, each to another address, all of one confirmed session."""
+    session = Session.objects.filter(status=workflow.CONFIRMED).first() or studio.walk(workflow.CONFIRMED).session
+    OutgoingEmail.objects.filter(key__startswith="confirmation_email:", status="waiting").exclude(
+        key__startswith="fault:"
+    ).delete()
+    context = {"session_title": "Maternity", "session_code": session.code, "total": "1000.00"}
+    with transaction.atomic():
+        return [
+            outbox.queue(
+                "confirmation_email",
+                to=f"client{number}@example.test",
+                language="en",
+                context=context,
+                key=f"fault:{number}",
+                about=session,
+            )
+            for number in range(begin, begin + count)
+        ]
+
+
+def rows_of(mails: Iterable[OutgoingEmail]) -> dict[int, OutgoingEmail]:
+    """The same rows as they are now."""
+    return OutgoingEmail.objects.in_bulk([each.pk for each in mails])
+
+
+def statuses(mails: Iterable[OutgoingEmail]) -> set[str]:
+    return {row.status for row in rows_of(mails).values()}
+
+
+def run_of(job: str, **filters: Any) -> JobRun:
+    return JobRun.objects.get(job=job, by_hand=False, **filters)
