@@ -312,6 +312,8 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             # The development server's own line of each request, which has its query.
             "django.server": {"handlers": [], "propagate": True, "level": "CRITICAL"},
             "django-q": {"handlers": [], "propagate": True, "filters": ["not each task"]},
+            # A sign-in that goes well is in the line of its request.
+            "axes": {"level": "WARNING"},
             # Starting, stopping and ending workers as usual is nothing to read about.
             "gunicorn.error": {"handlers": [], "propagate": True, "level": "WARNING"},
             "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
