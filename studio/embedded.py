@@ -11,6 +11,7 @@ No Django in here: it runs before settings are loaded.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pwd
 import re
@@ -30,7 +31,7 @@ from urllib.parse import quote
 USER = "atelier"
 DATABASE = "atelier"
 PORT = 5432  # only a part of the socket's name
-DEMO_MARK = "demo"
+DEMO_MARK = "demo.json"
 
 # The kernel takes 107 bytes for a socket's path; the name in it is `/.s.PGSQL.5432.lock`.
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.5432.lock")
@@ -96,9 +97,23 @@ def secret_key(directory: Path) -> str:
     return path.read_text().strip()
 
 
-def mark_as_demo(directory: Path) -> None:
-    """Leave word that `manage.py demo` serves from `directory` from now on, for commands that are run beside it."""
-    (directory / DEMO_MARK).write_text("`manage.py demo` serves, or served, from this directory.\n")
+def mark_as_demo(directory: Path, environment: Mapping[str, str]) -> None:
+    """Leave word that `manage.py demo` serves from `directory` from now on, and with which variables.
+
+    For commands that are run beside it. No secrets belong in there.
+    """
+    draft = directory / f"{DEMO_MARK}.new"
+    draft.write_text(json.dumps(dict(environment), indent=2) + "\n")
+    draft.replace(directory / DEMO_MARK)
+
+
+def demo_environment(directory: Path) -> dict[str, str]:
+    """The variables with which the demo serves, or last served, from `directory`; none when it never did."""
+    try:
+        told = json.loads((directory / DEMO_MARK).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
 
 
 def demo_since(directory: Path) -> float | None:

@@ -38,6 +38,8 @@ STOP_WITHIN_SECONDS = 5.0
 RESTARTS = 5
 RESTARTS_WITHIN_SECONDS = 60.0
 SIGN_INS = "sign-ins.txt"
+# What commands beside the demo have to know of its environment.
+TOLD = ("ATELIER_DEMO", "ATELIER_BACKUPS", "ALLOWED_HOSTS")
 
 
 class Command(BaseCommand):
@@ -63,7 +65,6 @@ class Command(BaseCommand):
         key = os.environ.get("SECRET_KEY") or embedded.secret_key(data)  # makes the directory
         os.umask(0o077)  # logs and mail are for the owner's eyes
         with _only_owner_of(data):
-            embedded.mark_as_demo(data)
             given = os.environ.get("DATABASE_URL")
             cluster = None if given else embedded.Cluster(data)
             try:
@@ -79,6 +80,7 @@ class Command(BaseCommand):
                     if options["host"] not in settings.ALLOWED_HOSTS:
                         allowed = [*settings.ALLOWED_HOSTS, options["host"]]
                         environment["ALLOWED_HOSTS"] = ",".join(allowed)
+                    embedded.mark_as_demo(data, {name: environment[name] for name in TOLD if name in environment})
                     self._serve(environment, data, options, stopping, cluster)
             except embedded.EmbeddedError as wrong:
                 raise CommandError(str(wrong)) from wrong
