@@ -88,8 +88,7 @@ def _cancel_unpaid(pk: int, now: datetime) -> Session:
             raise Skip("deposit_covered")
 
     try:
-        # The row is locked and read by the act itself: this is only its name.
-        return Session(pk=pk).cancel(by=None, now=now, unless=last_look, reason=UNPAID, initiator="system")
+        return Session.known_by(pk).cancel(by=None, now=now, unless=last_look, reason=UNPAID, initiator="system")
     except InvalidStateTransition:
         raise Skip("no_longer_due") from None
     except Skip as skip:
@@ -107,7 +106,7 @@ def _assign_complete(pk: int, now: datetime) -> Session:
             raise Skip("no_longer_due")
 
     try:
-        return Session(pk=pk).assign(by=None, now=now, unless=last_look)
+        return Session.known_by(pk).assign(by=None, now=now, unless=last_look)
     except InvalidStateTransition:
         raise Skip("no_longer_due") from None
     except MissingResources:
