@@ -240,6 +240,7 @@ def test_outage_is_told_as_one_in_every_form(visitor, state):
     assert machine.json()["code"] == code
     assert machine.json()["details"] == {"request_id": machine["X-Request-ID"], "retry_after": int(seconds)}
     assert "<html" not in fragment.text
+    assert fragment["X-Request-ID"] in fragment.text
     assert (fragment["HX-Retarget"], fragment["HX-Reswap"]) == ("#messages", "innerHTML")
 
 
