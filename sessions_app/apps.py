@@ -14,7 +14,10 @@ class SessionsConfig(AppConfig):
 
         register_reasons(jobs.REASONS)
         for kind in mail.STATES_OF:
-            outbox.register(kind, still_true=mail.still_true)
+            outbox.register(kind, still_true=mail.still_true, refresh=mail.refreshed, page=mail.page_of)
+        for kind in ("confirmation_email", "cancellation_email"):
+            outbox.register(kind, attach=mail.calendar_file)
+        outbox.register_finder(mail.find)
         # What waits for somebody: payments to verify and refunds to pay out.
         navigation.register_badge(
             "payment-list", lambda user: Payment.objects.pending().filter(session__deleted_at__isnull=True).count()

@@ -53,7 +53,6 @@ class Act:
     account: "Account | None" = None
     """Where the session's money stands; empty again once an effect has changed that."""
     history: "StatusHistory | None" = None
-    refund: Decimal = money.ZERO
     freed: list["User"] = field(default_factory=list)
 
     @property
@@ -154,7 +153,6 @@ def owe_refund(session: "Session", act: Act) -> None:
     refund = refund_of(session, account, initiator=act.payload["initiator"], now=act.now, status=act.source)
     session.refund_reason = refund.reason
     session.kept_amount = account.net_paid - account.pending_refunds - refund.amount
-    act.refund = refund.amount
     if account.total_paid or account.pending_in:
         act.account = None
     if refund.amount > 0:
@@ -197,9 +195,7 @@ def mail_material_ready(session: "Session", act: Act) -> None:
 
 
 def mail_cancellation(session: "Session", act: Act) -> None:
-    mail.queue(
-        "cancellation_email", session, occasion=act.history.pk, account=act.account, refund_amount=str(act.refund)
-    )
+    mail.queue("cancellation_email", session, occasion=act.history.pk, account=act.account)
 
 
 def drop_mail(session: "Session", act: Act) -> None:

@@ -16,7 +16,7 @@ from studio.models import OutgoingEmail, User
 
 
 def register() -> None:
-    outbox.register("invitation_email", still_true=may_sign_in, extra=set_password_link)
+    outbox.register("invitation_email", still_true=may_sign_in, extra=set_password_link, shown=link_to_nowhere)
 
 
 def may_sign_in(row: OutgoingEmail) -> bool:
@@ -27,13 +27,16 @@ def may_sign_in(row: OutgoingEmail) -> bool:
 def set_password_link(row: OutgoingEmail) -> dict[str, Any]:
     """The link with its single-use token, made for this one e-mail."""
     person = User.objects.get(pk=row.about_id)
-    path = reverse(
-        "set-password",
-        kwargs={
-            "uidb64": urlsafe_base64_encode(force_bytes(person.pk)),
-            "token": default_token_generator.make_token(person),
-        },
-    )
+    return _link(row, urlsafe_base64_encode(force_bytes(person.pk)), default_token_generator.make_token(person))
+
+
+def link_to_nowhere(row: OutgoingEmail) -> dict[str, Any]:
+    """What a page shows in place of the link: it looks like one, and opens nobody's account."""
+    return _link(row, "0", "only-in-the-mailbox")
+
+
+def _link(row: OutgoingEmail, uidb64: str, token: str) -> dict[str, Any]:
+    path = reverse("set-password", kwargs={"uidb64": uidb64, "token": token})
     valid = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     return {
         "link": str(row.context.get("base_url", "")).rstrip("/") + path,
