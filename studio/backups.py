@@ -238,7 +238,8 @@ def _published(backup: Backup, draft: Path) -> Backup:
             _write(backup.manifest, backup.as_json())
             draft.rename(backup.path)
         except BaseException:
-            backup.manifest.unlink(missing_ok=True)
+            if not backup.path.exists():
+                backup.manifest.unlink(missing_ok=True)
             raise
         _sync(directory)
     return backup

@@ -52,10 +52,6 @@ class PostgresError(RuntimeError):
     """Something that could not be done; the sentence says what, and what to do."""
 
 
-class MayNotCreate(PostgresError):
-    """The account may not create databases."""
-
-
 # --- The programs -------------------------------------------------------------------------
 
 
@@ -329,7 +325,7 @@ class Server:
     def new_database(self, purpose: str, *, like: str | None = None, owner: str | None = None) -> Iterator[str]:
         """An empty database for `purpose` (check, restore), dropped at the end unless it was renamed.
 
-        `like` gives it encoding and locale. Raises MayNotCreate.
+        `like` gives it encoding and locale. PostgresError when the account may not create databases.
         """
         place = _locale_of(self, like) if like else [sql.SQL("ENCODING 'UTF8'")]
         if owner:
@@ -346,7 +342,7 @@ class Server:
                     connection.execute(create)
                 except errors.InsufficientPrivilege as wrong:
                     account = connection.info.user
-                    raise MayNotCreate(
+                    raise PostgresError(
                         f"The account {account} may not create databases ({_one_line(wrong)}). "
                         f'Let somebody who may say ALTER ROLE "{account}" CREATEDB, or name another account in '
                         "DATABASE_URL."
