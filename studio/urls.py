@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("studio.accounts.urls")),
     path("notices/", views.notice_list, name="notice-list"),
     path("notices/read/", views.notice_read, name="notice-read"),
+    path("notices/<int:pk>/open/", views.notice_open, name="notice-open"),
     path("outbox/", include("studio.mail_views")),
     path("catalogue/", include("catalog.urls")),
     path("rooms/", include("scheduling.urls")),

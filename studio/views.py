@@ -68,21 +68,35 @@ def _not_ready(why: str) -> HttpResponse:
 @login_required
 @require_safe
 def notice_list(request: HttpRequest) -> HttpResponse:
-    """One's own notices, what is unread first in time and in weight."""
-    rows = Notice.objects.filter(recipient=request.user)
+    """One's own notices by day, what is unread before what is read."""
     only = request.GET.get("show") == "unread"
-    if only:
-        rows = rows.filter(read_at__isnull=True)
+    rows = notices.unread(request.user) if only else notices.unread_first(request.user)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    lines = notices.lines(page, request.user)
+    unread = notices.unread_count(request.user)
     if wants_json(request):
-        return JsonResponse({"notices": [_as_dict(notice) for notice in page]})
-    facts = {
-        "page": page,
-        "notices": page.object_list,
-        "only_unread": only,
-        "unread": notices.unread_count(request.user),
-    }
+        facts = {"unread": unread, "page": page.number, "pages": page.paginator.num_pages}
+        return JsonResponse(facts | {"notices": [_as_dict(line) for line in lines]})
+    facts = {"page": page, "groups": notices.by_day(lines, now=timezone.now()), "only_unread": only, "unread": unread}
     return render(request, "notices/list.html", facts)
+
+
+@login_required
+@never_cache
+@require_safe
+def notice_open(request: HttpRequest, pk: int) -> HttpResponse:
+    """Go where a notice leads; it is read from then on, and the earlier ones about the same thing with it.
+
+    A GET, so that it can be opened in another tab, and harmless: it changes nothing but the reader's own mark. Not even
+    that when nobody followed it: a browser that fetches ahead, or a page elsewhere that sends somebody here.
+    """
+    notice = Notice.objects.filter(pk=pk, recipient=request.user).first()
+    if notice is None:
+        raise NotFound
+    if _is_followed(request):
+        notices.mark_followed(notice, now=timezone.now())
+    [line] = notices.lines([notice], request.user)
+    return HttpResponseRedirect(line.url if line.url and _is_here(request, line.url) else reverse("notice-list"))
 
 
 @login_required
@@ -104,10 +118,7 @@ def notice_read(request: HttpRequest) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"read": count})
     target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return HttpResponseRedirect(target if safe else reverse("notice-list"))
+    return HttpResponseRedirect(target if _is_here(request, target) else reverse("notice-list"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -211,12 +222,27 @@ def _identifier(text: str) -> int:
     return int(text)
 
 
-def _as_dict(notice: Notice) -> dict[str, object]:
+def _is_here(request: HttpRequest, target: str) -> bool:
+    """Whether an address lies within this site."""
+    return url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+
+
+def _is_followed(request: HttpRequest) -> bool:
+    """Whether somebody clicked on a link of ours, as far as the browser tells."""
+    fetched_ahead = {request.headers.get("Sec-Purpose", "").partition(";")[0], request.headers.get("Purpose", "")}
+    from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    return request.method == "GET" and "prefetch" not in fetched_ahead and not from_elsewhere
+
+
+def _as_dict(line: notices.Line) -> dict[str, object]:
     return {
-        "id": notice.pk,
-        "kind": notice.kind,
-        "text": notice.text,
-        "url": notice.url,
-        "created_at": notice.created_at.isoformat(),
-        "read": notice.read_at is not None,
+        "id": line.id,
+        "kind": line.kind,
+        "text": line.text,
+        "by": line.by,
+        "url": line.url,
+        "created_at": line.at.isoformat(),
+        "read": line.is_read,
     }

@@ -134,42 +134,6 @@ def test_one_session_that_fails_does_not_stop_the_others():
     assert first.code in report["report"]["errors"]
 
 
-def test_the_nightly_check_finds_nothing_in_sound_books():
-    studio = Studio()
-    for days, state in enumerate(workflow.PATH):
-        studio.walk(state, when=studio.when(20 + days))
-    assert jobs.validate_integrity(studio.now)["report"] == {}
-
-
-def test_the_nightly_check_finds_a_total_that_differs_and_alerts_the_admins():
-    studio = Studio()
-    session = studio.walk(workflow.PRE_SCHEDULED).session
-    session.lines.first().delete()
-    report = jobs.validate_integrity(studio.now)
-    assert report["report"] == {"totals_differ_from_lines": [session.code]}
-    assert Notice.objects.filter(kind="integrity_issue", recipient=studio.admin).exists()
-
-
-def test_the_nightly_check_finds_a_session_that_does_not_hold_what_it_has():
-    """D33, D34: somebody else could be given the room and the photographer."""
-    studio = Studio()
-    session = studio.walk(workflow.CONFIRMED).equip().session
-    session.room_reservations.update(released_at=studio.now)
-    session.assignments.update(released_at=studio.now)
-    report = jobs.validate_integrity(studio.now)["report"]
-    assert report == {"rooms_are_not_held": [session.code], "people_are_not_held": [session.code]}
-
-
-def test_the_nightly_check_finds_a_reservation_that_left_its_session():
-    studio = Studio()
-    session = studio.walk(workflow.CONFIRMED).equip().session
-    session.starts_at += timedelta(days=1)
-    session.ends_at += timedelta(days=1)
-    session.save()
-    report = jobs.validate_integrity(studio.now)["report"]
-    assert report == {"rooms_differ_from_sessions": [session.code], "people_differ_from_sessions": [session.code]}
-
-
 def test_a_dry_run_lists_each_session_and_changes_nothing():
     studio = Studio()
     due = studio.walk(workflow.PRE_SCHEDULED).equip().session
@@ -200,7 +164,11 @@ def test_every_job_has_a_dry_run(job):
     before = row_counts()
     would = job(now, dry_run=True)
     assert row_counts() == before
-    assert {**job(now), "plan": []} == {**would, "plan": []}
+    done = job(now)
+    for outcome in (would, done):
+        outcome["plan"] = []
+        outcome["report"].pop("seconds", None)
+    assert done == would
     assert would["done"] > 0
 
 
