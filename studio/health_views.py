@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -21,6 +23,8 @@ from studio.health import Answers, Finding, Look, work
 from studio.health.words import took
 from studio.models import JobRun
 from studio.roles import Perm
+
+logger = logging.getLogger(__name__)
 
 # Nobody waits longer for a page. `manage.py doctor` is more patient.
 PATIENCE_SECONDS = 3.0
@@ -94,8 +98,17 @@ def health_page(request: HttpRequest) -> HttpResponse:
 
 
 def badge(user: Any) -> int:
-    """How much is broken of what nobody else would tell of. One query."""
-    return work.silent_or_failed(timezone.now())
+    """How much is broken of what nobody else would tell of. One query.
+
+    It stands on each page of an Admin's: a row that cannot be read counts as broken, and breaks none of them.
+    """
+    try:
+        return work.silent_or_failed(timezone.now())
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("The jobs' runs cannot be read.")
+        return 1
 
 
 def _by_group(found: list[Finding]) -> Iterator[tuple[str, list[Finding]]]:
@@ -111,13 +124,21 @@ def _job_rows(look: Look, found: list[Finding]) -> list[JobRow]:
     # The job of each minute is judged as the worker's heartbeat.
     levels[f"jobs.{work.HEARTBEAT}"] = levels.get("worker", health.OK)
     return [
-        JobRow(job, run, levels.get(f"jobs.{job.name}", health.OK), list(_parts(run)) if run else [])
+        JobRow(job, run, levels.get(f"jobs.{job.name}", health.OK), _report(run) if run else [])
         for job, run in work.last_runs(look.runs)
     ]
 
 
+def _report(run: JobRun) -> list[Part]:
+    """A run's report, the worst first. One that no version of ours wrote is said to be so."""
+    try:
+        return list(_parts(run))
+    except Exception:
+        logger.warning("The report of %s cannot be read.", run, exc_info=True)
+        return [Part(_("The report of this run cannot be read."), health.BAD)]
+
+
 def _parts(run: JobRun) -> Iterator[Part]:
-    """A run's report, the worst first."""
     report = run.report
     if "error" in report:
         yield Part(_("The job broke"), health.BAD, [Named("", says=str(report["error"]))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -179,6 +180,26 @@ class Answers:
 
     def forget(self) -> None:
         self._kept.clear()
+
+
+def within(seconds: float, do: Callable[[], Any]) -> Any:
+    """What `do` returns, or the error that it raised, or TimeoutError after so many seconds. Never raises.
+
+    It runs in a thread of its own: a socket's time limit is for each of its steps, and looking up a name has none; only
+    this holds for all of them together. A thread that hangs ends by its own limits.
+    """
+    answers: list[Any] = []
+
+    def run() -> None:
+        try:
+            answers.append(do())
+        except Exception as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else TimeoutError(f"no answer within {seconds:g} s")
 
 
 def in_words(error: BaseException) -> str:

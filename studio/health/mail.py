@@ -5,7 +5,6 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -19,8 +18,8 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from studio import outbox
-from studio.health.look import Look, Verdict, bad, ok, warn
+from studio import mail_faults, outbox
+from studio.health.look import Look, Verdict, bad, ok, warn, within
 from studio.health.words import length
 from studio.models import OutgoingEmail
 from studio.navigation import address
@@ -52,8 +51,6 @@ def waiting(look: Look) -> Iterator[Verdict]:
     elif age > WAITS:
         yield warn(says, advice, url=url)
     elif told["retried"]:
-        from studio import mail_faults
-
         retried = ngettext(
             "%(n)s e-mail could not be sent for more than an hour, and is tried again. %(why)s",
             "%(n)s e-mails could not be sent for more than an hour, and are tried again. %(why)s",
@@ -120,7 +117,7 @@ def server(look: Look) -> Verdict:
     error = look.answers.of(
         f"smtp:{settings.EMAIL_HOST_USER}@{where}", lambda: within(look.patience, lambda: _greet(look.patience))
     )
-    if error is None:
+    if not isinstance(error, Exception):
         return ok(_("The mail server %(where)s answers and lets us in.") % {"where": where})
     return bad(
         _("The mail server %(where)s cannot be used: %(why)s.") % {"where": where, "why": _why(error, look.patience)},
@@ -150,28 +147,6 @@ def _greet(patience: float) -> None:
     finally:
         with suppress(Exception):
             backend.close()
-
-
-def within(seconds: float, do: Any) -> BaseException | None:
-    """Do it in a thread of its own; the error that it raised, or TimeoutError after so many seconds.
-
-    A socket's time limit is for each of its steps, and looking up a name has none: only this holds for all of them
-    together. A thread that hangs ends by its own limits.
-    """
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            do()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        return TimeoutError()
-    return errors[0] if errors else None
 
 
 def _why(error: BaseException, patience: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,13 +13,17 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from studio import jobs
-from studio.health.look import BAD, Look, Verdict, bad, in_words, ok, recent_runs, warn
+from studio.health.look import BAD, Look, Verdict, bad, broken, in_words, ok, recent_runs, warn, within
 from studio.health.words import length, some, took
 from studio.models import JobRun
 from studio.navigation import address
 from studio.templatetags.atelier import moment
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT = "deliver_outbox"
 # The worker ticks each minute, and may be sending e-mails for most of one.
@@ -124,17 +130,19 @@ def _queued(count: int, oldest: timedelta | None) -> Verdict:
 def _redis(look: Look) -> int | Exception:
     """How many tasks Redis holds, or why it does not say."""
 
-    def ask() -> int | Exception:
+    def ask() -> int:
         from django_q.conf import Conf
 
-        patience = {"socket_connect_timeout": look.patience, "socket_timeout": look.patience}
-        try:
-            with redis.Redis.from_url(settings.REDIS_URL, **patience) as server:
-                return int(server.llen(f"django_q:{Conf.CLUSTER_NAME}:q"))
-        except (redis.RedisError, OSError, ValueError) as error:
-            return error
+        # It would try again by itself, and again.
+        limits = {
+            "socket_connect_timeout": look.patience,
+            "socket_timeout": look.patience,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        with redis.Redis.from_url(settings.REDIS_URL, **limits) as server:
+            return int(server.llen(f"django_q:{Conf.CLUSTER_NAME}:q"))
 
-    return look.answers.of("redis", ask)
+    return look.answers.of("redis", lambda: within(look.patience, ask))
 
 
 def _heartbeat(runs: list[JobRun]) -> JobRun | None:
@@ -155,7 +163,12 @@ def daily_jobs(look: Look) -> Iterator[Verdict]:
     """Each job of the day: what its last due run came to."""
     for job in jobs.JOBS:
         if job.at is not jobs.EVERY_MINUTE:
-            yield _of_job(job, look.runs, look.now, is_starting=look.is_starting)
+            try:
+                yield _of_job(job, look.runs, look.now, is_starting=look.is_starting)
+            except Exception as error:
+                logger.warning("The runs of %s cannot be read.", job.name, exc_info=True)
+                # It is no reason to say nothing of the others.
+                yield replace(broken(look, error), part=job.name, label=job.label)
 
 
 def _of_job(job: jobs.Job, runs: list[JobRun], now: datetime, *, is_starting: bool) -> Verdict:
@@ -245,7 +258,7 @@ def _ended(run: JobRun, job: jobs.Job, **about: Any) -> Verdict:
 
 def found_by(run: JobRun) -> list[Any]:
     """What a job that looks for what is wrong has found, in words: items with finds, advice, count and findings."""
-    if not run.report.get("found") or run.job not in READERS:
+    if run.job not in READERS or not run.report.get("found"):
         return []
     return import_string(READERS[run.job])(run.report)
 
