@@ -489,15 +489,28 @@ def restore(plan: Plan, *, privileges: bool = True, say: Say = _nothing) -> Rest
 def go_back(former: str, *, server: Server | None = None) -> Restored:
     """Undo a restore: give the database that it kept its name again. What has the name now is kept in turn."""
     server = server or Server.of_settings()
+    name = _name_before(server, former)
+    return Restored(name, server.swap(former, name), 0)
+
+
+@postgres.in_words()
+def forget(former: str, *, server: Server | None = None) -> None:
+    """Remove a database that a restore has kept."""
+    server = server or Server.of_settings()
+    _name_before(server, former)
+    server.drop(former)
+
+
+def _name_before(server: Server, former: str) -> str:
+    """What the database was called before a restore put it aside. BackupError for a name of another kind."""
     kept = re.fullmatch(r"(.+?)_before_\d{8}_\d{6}(?:_\d+)?", former)
     if kept is None:
         raise BackupError(f"{former} is not the name of a database that a restore has kept (NAME_before_TIME).")
     if not server.exists(former):
         raise BackupError(f"There is no database {former} on the server.")
-    name = kept[1]
-    if postgres.former_name(server.database, former[len(name) :]) == former:
-        name = server.database  # a long one, cut short
-    return Restored(name, server.swap(former, name), 0)
+    # A long name was cut short.
+    is_ours = postgres.former_name(server.database, former[len(kept[1]) :]) == former
+    return server.database if is_ours else kept[1]
 
 
 def _programs_for(server: Server, backup: Backup | None) -> Programs:

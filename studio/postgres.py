@@ -6,6 +6,7 @@ programs, never on their command line, and is in no message.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -28,6 +29,8 @@ from psycopg.pq import Conninfo
 
 from studio import embedded
 from studio.children import die_with_owner
+
+logger = logging.getLogger(__name__)
 
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
 # One of these is on every server; a database cannot be renamed from within.
@@ -390,6 +393,11 @@ class Server:
             )
             return [each for (each,) in found]
 
+    def drop(self, database: str) -> None:
+        """Remove it for good. ObjectInUse when somebody is in it."""
+        with self.maintenance(database) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
+
     def swap(self, new: str, name: str) -> str | None:
         """Give `new` the name `name`, in one transaction; returns what the former `name` is called now, if any.
 
@@ -484,8 +492,11 @@ def former_name(database: str, ending: str) -> str:
 
 def _drop(server: Server, name: str) -> None:
     """Away with it, whoever is in it: it is ours. On a connection of its own, since the other may be broken."""
-    with suppress(psycopg.Error, PostgresError), server.maintenance() as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    try:
+        with server.maintenance() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    except (psycopg.Error, PostgresError) as wrong:
+        logger.warning("The database %s could not be dropped; the next run drops it: %s", name, _one_line(wrong))
 
 
 def _locale_of(server: Server, database: str) -> list[sql.Composable]:

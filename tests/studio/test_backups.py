@@ -31,7 +31,7 @@ from psycopg import errors, sql
 from sessions_app import workflow
 from sessions_app.models import Session
 from studio import backups, embedded, postgres
-from studio.backups import Backup, BackupError, back_up, go_back, latest, nightly, plan_restore, prune, restore
+from studio.backups import Backup, BackupError, back_up, forget, go_back, latest, nightly, plan_restore, prune, restore
 from studio.children import leaving_tidily
 from studio.postgres import PostgresError, Server
 from tests.factories.domain import Studio
@@ -642,8 +642,9 @@ def test_restoring_swaps_and_keeps_the_former_database(own, place):
 
 def test_going_back_asks_for_a_database_that_was_kept(own):
     for wrong in (own.database, f"{own.database}_before_20200101_000000"):
-        with pytest.raises(BackupError):
-            go_back(wrong, server=own)
+        for act in (go_back, forget):
+            with pytest.raises(BackupError):
+                act(wrong, server=own)
 
 
 def test_long_names_are_cut_and_found_again(small, taken, name):
@@ -789,8 +790,12 @@ def test_it_says_what_it_replaces_and_has_the_name_typed(replaced, at_work, monk
     assert one(own, name, "SELECT count(*) FROM sessions_app_client") == 1
     assert one(own, kept, "SELECT count(*) FROM sessions_app_client") == 0
 
+    said = io.StringIO()
     call_command("restore", "--back-to", kept, "--yes", stdout=said)
     assert one(own, name, "SELECT count(*) FROM sessions_app_client") == 0
+    kept = next(line for line in said.getvalue().splitlines() if "--forget" in line).split()[-1]
+    call_command("restore", "--forget", kept, "--yes", stdout=said)
+    assert databases(own, name) == {name}
 
 
 def test_without_a_terminal_it_wants_to_be_told(replaced, monkeypatch):
@@ -826,7 +831,7 @@ def test_both_commands_in_processes_of_their_own(own, place):
 
 @pytest.mark.parametrize("arguments", [(), ("x.dump", "--back-to", "y")])
 def test_restore_wants_one_thing_to_restore(arguments):
-    with pytest.raises(CommandError, match="Name the backup"):
+    with pytest.raises(CommandError, match="Name either"):
         call_command("restore", *arguments)
 
 

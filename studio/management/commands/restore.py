@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from studio import backups
 from studio.backups import Plan, Restored
 from studio.children import leaving_tidily
-from studio.postgres import PostgresError, Server
+from studio.postgres import PostgresError
 
 
 class Command(BaseCommand):
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--into", metavar="NAME", help="another database than the one of DATABASE_URL")
         parser.add_argument("--back-to", metavar="NAME", help="undo: return to the database that a restore has kept")
+        parser.add_argument("--forget", metavar="NAME", help="remove a database that a restore has kept")
         parser.add_argument(
             "--no-privileges", action="store_true", help="leave out rights of accounts that this server does not have"
         )
@@ -42,24 +43,27 @@ class Command(BaseCommand):
         yes: bool,
         into: str | None,
         back_to: str | None,
+        forget: str | None,
         no_privileges: bool,
         **options: Any,
     ) -> None:
-        if (file is None) == (back_to is None):
-            raise CommandError("Name the backup to restore, or with --back-to the database to return to.")
+        if [file, back_to, forget].count(None) != 2:
+            raise CommandError("Name either a backup to restore, or a kept database with --back-to or --forget.")
         try:
             with leaving_tidily(), translation.override("en"):
                 if back_to is not None:
                     self._go_back(back_to, yes)
+                elif forget is not None:
+                    self._forget(forget, yes)
                 else:
                     plan = backups.plan_restore(file.absolute(), database=into)
                     self._show(plan)
                     if plan.replaces and not yes:
                         self._ask(plan.database)
                     done = backups.restore(plan, privileges=not no_privileges, say=self.stdout.write)
-                    self._tell(plan, done)
+                    self._tell(done)
         except PostgresError as wrong:
-            raise CommandError(f"{wrong} Nothing was replaced.") from wrong
+            raise CommandError(f"{wrong} Nothing has changed.") from wrong
 
     def _show(self, plan: Plan) -> None:
         """What is going to be replaced by what."""
@@ -81,13 +85,13 @@ class Command(BaseCommand):
     def _ask(self, name: str) -> None:
         """Have the name of the database typed."""
         if not sys.stdin.isatty():
-            raise CommandError(f"Nobody is here to confirm that {name} is to be replaced: say --yes if you mean it.")
+            raise CommandError(f"Nobody is here to type {name}; say --yes if you mean it.")
         self.stdout.write(f"Type the name of the database ({name}) to go on: ", ending="")
         self.stdout.flush()
         if sys.stdin.readline().strip() != name:
-            raise CommandError("That is not its name. Nothing was replaced.")
+            raise CommandError("That is not its name; nothing has changed.")
 
-    def _tell(self, plan: Plan, done: Restored) -> None:
+    def _tell(self, done: Restored) -> None:
         self.stdout.write(f"{done.database} is the restored one now, with {done.rows} rows.")
         if done.to_migrate:
             self.stdout.write(
@@ -96,15 +100,14 @@ class Command(BaseCommand):
             )
         for warning in done.warnings:
             self.stdout.write(warning)
-        self._tell_how_to_undo(done, plan.server)
+        self._tell_how_to_undo(done)
 
-    def _tell_how_to_undo(self, done: Restored, server: Server) -> None:
+    def _tell_how_to_undo(self, done: Restored) -> None:
         if done.kept_as is None:
             return
-        drop = f'DROP DATABASE "{done.kept_as}"'
         self.stdout.write(f"The former one is kept as {done.kept_as}.")
         self.stdout.write(f"To return to it:    manage.py restore --back-to {done.kept_as}")
-        self.stdout.write(f"To remove it:       psql \"{server.address(done.database)}\" -c '{drop}'")
+        self.stdout.write(f"To remove it:       manage.py restore --forget {done.kept_as}")
 
     def _go_back(self, former: str, yes: bool) -> None:
         if not yes:
@@ -112,7 +115,14 @@ class Command(BaseCommand):
             self._ask(former)
         done = backups.go_back(former)
         self.stdout.write(f"{done.database} is the database that was called {former}.")
-        self._tell_how_to_undo(done, Server.of_settings())
+        self._tell_how_to_undo(done)
+
+    def _forget(self, former: str, yes: bool) -> None:
+        if not yes:
+            self.stdout.write(f"This removes {former} for good.")
+            self._ask(former)
+        backups.forget(former)
+        self.stdout.write(f"{former} is removed.")
 
 
 def _table(plan: Plan) -> str:
