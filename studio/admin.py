@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from studio import audit, outbox
+from studio import mail_faults, outbox
 from studio.models import AuditEvent, JobRun, Notice, OutgoingEmail, User
 from studio.roles import Role, is_admin
 
@@ -194,11 +194,11 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 @admin.register(OutgoingEmail)
 class OutgoingEmailAdmin(ReadOnlyAdmin):
-    """The outbox. What was given up or dropped can be sent again."""
+    """The outbox as records. What was given up or dropped can be sent again; the page of an e-mail shows it."""
 
-    list_display = ("created_at", "kind", "to", "status", "attempts", "sent_at", "last_error")
+    list_display = ("created_at", "kind", "to", "status", "attempts", "sent_at", "error_read")
     list_filter = ("status", "kind")
-    search_fields = ("to", "key")
+    search_fields = ("to__istartswith", "key__startswith")
     date_hierarchy = "created_at"
     actions = ("resend",)
     fields = (
@@ -210,13 +210,27 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
         "next_try_at",
         "claimed_at",
         "sent_at",
-        "last_error",
+        "error_read",
         "about_type",
         "about_id",
         "key",
         "created_at",
+        "page",
+        "tries_read",
         "facts_read",
     )
+
+    @admin.display(description=_("last error"))
+    def error_read(self, row: OutgoingEmail) -> str:
+        return mail_faults.in_words(row.last_error) or "-"
+
+    @admin.display(description=_("as it reads"))
+    def page(self, row: OutgoingEmail) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("outbox-page", args=[row.pk]), _("Open the e-mail"))
+
+    @admin.display(description=_("tries"))
+    def tries_read(self, row: OutgoingEmail) -> SafeString:
+        return pretty(row.tries)
 
     @admin.display(description=_("facts"))
     def facts_read(self, row: OutgoingEmail) -> SafeString:
@@ -224,13 +238,7 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send again (given up or dropped)"), permissions=["view"])
     def resend(self, request: HttpRequest, rows: QuerySet[OutgoingEmail]) -> None:
-        now = timezone.now()
-        count = 0
-        with audit.act():
-            for row in rows:
-                if outbox.requeue(row, now=now):
-                    audit.record("email_resent", by=request.user, about=row, to=row.to)
-                    count += 1
+        count = outbox.send_again(rows, by=request.user, now=timezone.now())
         if count:
             self.message_user(
                 request,

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import get_language, get_language_info, gettext_lazy, ngettext, override
+from django.utils.translation import get_language, get_language_info, gettext_lazy, ngettext, override, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
@@ -241,6 +241,10 @@ def outbox_page(request: HttpRequest, pk: int) -> HttpResponse:
     row, now = _mail(request, pk), timezone.now()
     message = _preview(row, now)
     line = _line(row)
+    reason = outbox.why_not_again(row, now)
+    moves = [Move("resend", _("Send again"), reverse("outbox-resend", args=[row.pk]), reason, kind="primary")]
+    if line.is_dead:
+        moves.append(Move("set-aside", _("Set aside"), reverse("outbox-set-aside", args=[row.pk])))
     return render(
         request,
         "outbox/page.html",
@@ -250,15 +254,9 @@ def outbox_page(request: HttpRequest, pk: int) -> HttpResponse:
             "line": line,
             "facts": list(_facts(row)),
             "events": _story(row),
-            "moves": [
-                Move(
-                    "resend",
-                    _("Send again"),
-                    reverse("outbox-resend", args=[row.pk]),
-                    outbox.why_not_again(row, now),
-                    kind="primary",
-                )
-            ],
+            "moves": moves,
+            "advice": _advice(reason),
+            "is_still_true": row.status != Status.DROPPED and outbox.is_still_true(row, now),
             "message": message,
             "attached": _attached(message),
             "html_url": reverse("outbox-html", args=[row.pk]),
@@ -292,6 +290,16 @@ def outbox_resend(request: HttpRequest, pk: int) -> HttpResponse:
             facts={"id": row.pk},
         ),
     )
+
+
+@require_POST
+def outbox_set_aside(request: HttpRequest, pk: int) -> HttpResponse:
+    """A given-up e-mail needs nobody any more."""
+    row = _mail(request, pk)
+    if not outbox.set_aside(row, by=request.user, now=timezone.now()):
+        raise InvalidInput(_("Only what was given up can be set aside."), details={"failed": ["not_given_up"]})
+    text = _("The e-mail to %(to)s is set aside: it is not given up any more, and not sent.") % {"to": row.to}
+    return finish(request, Done(text, back(request, reverse("outbox-list")), facts={"id": row.pk}))
 
 
 # -- examples --------------------------------------------------------------------------------------
@@ -492,7 +500,7 @@ def _about(row: OutgoingEmail) -> tuple[str, str]:
 
 
 def _facts(row: OutgoingEmail) -> Iterator[tuple[str, Any]]:
-    yield _("To"), row.to
+    yield pgettext("e-mail", "To"), row.to
     yield _("Language"), _name_of(row.language)
     yield _("Attempts"), row.attempts
     if row.status == Status.WAITING:
@@ -524,12 +532,23 @@ def _event(entry: dict[str, Any]) -> Event:
         "dead": _("Given up"),
         "dropped": _("Dropped: what it says is no longer so"),
         "again": _("Set going again"),
+        "aside": _("Set aside"),
     }
     return Event(
         datetime.fromisoformat(entry.get("until") or entry["at"]),
         titles.get(entry["what"], entry["what"]),
         entry.get("by", ""),
         mail_faults.in_words(entry.get("error", "")),
+    )
+
+
+def _advice(reason: str) -> str:
+    """What to do about an e-mail that was given up."""
+    if reason:
+        return _("It was given up. What it says is no longer so: set it aside.")
+    return _(
+        "It was given up. Correct what is wrong and send it again: address, times and amounts are read anew. Or tell "
+        "the client in another way, and set it aside."
     )
 
 
@@ -556,7 +575,8 @@ def _name_of(language: str) -> str:
 
 
 def _as_csv(rows: QuerySet[OutgoingEmail], now: datetime) -> HttpResponse:
-    head = [_("Written"), _("Kind"), _("To"), _("Language"), _("About"), _("State"), _("Attempts"), _("Sent"), _("Why")]
+    head = [_("Written"), _("Kind"), pgettext("e-mail", "To"), _("Language"), _("About")]
+    head += [_("State"), _("Attempts"), _("Sent"), _("Why")]
     answer = csv_response(f"e-mails-{now.astimezone(STUDIO.zone).date()}", head, _csv_rows(rows, get_language()))
     answer["Cache-Control"] = "no-store"
     return answer
@@ -599,4 +619,5 @@ urlpatterns = [
     path("<int:pk>/", outbox_page, name="outbox-page"),
     path("<int:pk>/html/", outbox_html, name="outbox-html"),
     path("<int:pk>/resend/", outbox_resend, name="outbox-resend"),
+    path("<int:pk>/set-aside/", outbox_set_aside, name="outbox-set-aside"),
 ]

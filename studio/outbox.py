@@ -210,6 +210,23 @@ def send_again(rows: Iterable[OutgoingEmail], *, by: User, now: datetime) -> int
     return count
 
 
+def set_aside(row: OutgoingEmail, *, by: User, now: datetime) -> bool:
+    """A given-up e-mail needs nobody any more: it was told otherwise, or has nothing to say. Audited.
+
+    False when it is not given up. Raises `AccessDenied`.
+    """
+    with audit.act():
+        access.require(by, Perm.SYSTEM_SETTINGS)
+        found = OutgoingEmail.objects.select_for_update().filter(pk=row.pk, status=Status.DEAD).first()
+        if found is None:
+            return False
+        tries = _noted(found, "aside", now, by=by.full_name)
+        OutgoingEmail.objects.filter(pk=found.pk).update(status=Status.DROPPED, tries=tries)
+        notices.drop(found, ["email_given_up"])
+        audit.record("email_set_aside", by=by, about=found, to=found.to)
+    return True
+
+
 def wake_after_commit() -> None:
     """Ask the worker to look, once for each transaction."""
     waiting = _quiet.get()
