@@ -43,6 +43,7 @@ def settings_with(tmp_path: Path, **environment: str) -> subprocess.CompletedPro
         ({"DATABASE_URL": "sqlite:///atelier.sqlite3"}, "PostgreSQL"),
         ({"DATABASE_URL": ""}, "DATABASE_URL"),
         ({"STUDIO_TIME_ZONE": "Guatemala City"}, "STUDIO_TIME_ZONE"),
+        ({"ATELIER_BACKUPS_KEPT": "0"}, "ATELIER_BACKUPS_KEPT"),
     ],
 )
 def test_production_refuses_to_start_without(changed, message, tmp_path):
