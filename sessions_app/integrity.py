@@ -8,7 +8,7 @@ alarm. No check reads the tables more than once from beginning to end.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic
 from typing import Any
@@ -285,7 +285,8 @@ def _odd_deadlines() -> dict[str, Any]:
             " UNION SELECT kept_changes_deadline FROM sessions_app_session WHERE kept_changes_deadline IS NOT NULL"
         )
         known = [row[0] for row in cursor.fetchall()]
-    odd = [each for each in known if each != deadlines.end_of_day(each.astimezone(STUDIO.zone).date())]
+    # In UTC: to Python, an hour that comes twice equals no instant of another zone.
+    odd = [each for each in known if each != deadlines.end_of_day(each.astimezone(STUDIO.zone).date()).astimezone(UTC)]
     return {"odd": odd}
 
 
