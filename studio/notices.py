@@ -171,6 +171,11 @@ def drop(about: Model, kinds: Iterable[str] | None = None, *, people: Iterable[U
     return dropped
 
 
+def unlink(about: Model) -> int:
+    """What was told of `about` stays, and leads nowhere: it is gone."""
+    return Notice.objects.filter(about_type=about._meta.label_lower, about_id=about.pk).update(url="")
+
+
 def drop_kind(kind: str) -> int:
     """Take back what nobody has read yet of a kind that is about nothing in particular."""
     dropped, _by_model = Notice.objects.filter(kind=kind, read_at__isnull=True).delete()

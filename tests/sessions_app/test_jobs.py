@@ -85,14 +85,18 @@ def test_complete_sessions_are_assigned_and_the_others_reported_daily():
     complete = studio.walk(workflow.CONFIRMED).equip().session
     missing = studio.walk(workflow.CONFIRMED, when=studio.when(20, "17:00", "18:00")).session
     night = complete.changes_deadline + timedelta(seconds=1)
+    told = Notice.objects.filter(kind="resources_missing", recipient=studio.coordinator)
     report = jobs.auto_assign_confirmed(night)
     jobs.auto_assign_confirmed(night)
-    jobs.auto_assign_confirmed(night + timedelta(days=1))
+    assert told.count() == 1
+    told.update(read_at=night)
+    for later in (1, 1, 2):
+        jobs.auto_assign_confirmed(night + timedelta(days=later))
     for session in (complete, missing):
         session.refresh_from_db()
     assert (report["done"], report["skipped"], report["failed"]) == (1, 1, 0)
     assert (complete.status, missing.status) == (workflow.ASSIGNED, workflow.CONFIRMED)
-    assert Notice.objects.filter(kind="resources_missing", recipient=studio.coordinator).count() == 2
+    assert told.count() == 2, "the one that was read, and the one of the last night"
 
 
 @pytest.mark.parametrize(("days_before", "expected"), [(2, 0), (1, 1), (0, 1)])
