@@ -309,14 +309,7 @@ def outbox_set_aside(request: HttpRequest, pk: int) -> HttpResponse:
 def mail_previews(request: HttpRequest) -> HttpResponse:
     """Every kind of e-mail, to look at."""
     access.require(request.user, Perm.SYSTEM_SETTINGS)
-    kinds = [
-        (
-            letters.label(kind),
-            when,
-            [(reverse("mail-preview", args=[kind, each]), _name_of(each)) for each in LANGUAGES],
-        )
-        for kind, when in mail_examples.WHEN_SENT.items()
-    ]
+    kinds = [(letters.label(kind), when, _languages(kind)) for kind, when in mail_examples.WHEN_SENT.items()]
     return render(
         request, "outbox/previews.html", {"page_title": _("How the e-mails look"), "kinds": kinds, "nav": "outbox-list"}
     )
