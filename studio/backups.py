@@ -354,9 +354,10 @@ def prune(directory: Path, keep: int, *, database: str) -> list[Path]:
     removed = []
     for backup in known[keep:]:
         if backup != good:
-            # In this order: a manifest that is left alone is removed by the next run.
-            backup.path.unlink(missing_ok=True)
-            backup.manifest.unlink(missing_ok=True)
+            with _disk(directory):
+                # In this order: a manifest that is left alone is removed by the next run.
+                backup.path.unlink(missing_ok=True)
+                backup.manifest.unlink(missing_ok=True)
             removed.append(backup.path)
     return removed
 

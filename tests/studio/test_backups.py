@@ -210,6 +210,7 @@ def test_what_comes_back_still_refuses_a_double_booking(at_work, name):
     own, backup = at_work
     done = restore(plan_restore(backup.path, database=name, server=own))
     assert (done.database, done.kept_as, done.to_migrate) == (name, None, ())
+    assert "e-mails were waiting to be sent" in done.warnings[0]
     with closing(own.connect(name)) as opened:
         assert postgres.rows(opened) == postgres.rows(own.connect()) == backup.rows
         assert backup.rows[Session._meta.db_table] == 2
@@ -741,6 +742,21 @@ def test_a_dump_of_something_else_is_refused(own, place):
     execute(own, own.database, "DROP TABLE django_migrations")
     with pytest.raises(BackupError, match="dump of something else"):
         restore(plan_restore(back_up(place, verify=False, server=own).path, server=own))
+
+
+def test_tables_stay_those_of_the_account_that_uses_them(own, place):
+    """Restored by an administrator, the web processes' account still has its tables."""
+    account = f"test_backups_{secrets.token_hex(6)}"
+    execute(own, own.database, f"CREATE ROLE {account}")
+    try:
+        for table in ("django_migrations", "thing"):
+            execute(own, own.database, f"ALTER TABLE {table} OWNER TO {account}")
+        restore(plan_restore(back_up(place, verify=False, server=own).path, server=own))
+        assert one(own, own.database, "SELECT tableowner FROM pg_tables WHERE tablename = 'thing'") == account
+    finally:
+        drop(own, own.database)
+        with own.maintenance() as opened:
+            opened.execute(f"DROP ROLE {account}")
 
 
 def test_settings_of_the_former_database_are_told(own, place):
