@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from studio import mail_faults, outbox
+from studio import jobs, mail_faults, outbox
+from studio.health import words
 from studio.models import AuditEvent, JobRun, Notice, OutgoingEmail, User
 from studio.roles import Role, is_admin
 
@@ -260,20 +261,46 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    list_display = (
+    """The jobs' log. Whether all is well is on the page Health, with the same reports in words."""
+
+    list_display = ("label", "local_date", "started_at", "took", "by_hand", "done", "skipped", "failed", "outcome")
+    list_filter = ("job", "by_hand")
+    date_hierarchy = "due_at"
+    fields = (
+        "label",
         "job",
         "local_date",
+        "by_hand",
         "due_at",
+        "queued_at",
         "started_at",
         "finished_at",
+        "took",
         "attempts",
         "done",
         "skipped",
         "failed",
+        "outcome",
+        "report_read",
     )
-    list_filter = ("job",)
-    date_hierarchy = "due_at"
-    fields = (*list_display, "report_read")
+
+    @admin.display(description=_("job"), ordering="job")
+    def label(self, run: JobRun) -> str:
+        return jobs.label(run.job)
+
+    @admin.display(description=_("took"))
+    def took(self, run: JobRun) -> str:
+        return words.took(run.took) or "-"
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, run: JobRun) -> str:
+        """How it ended, in a word or with the error that ended it."""
+        error = run.report.get("error") if isinstance(run.report, dict) else None
+        if error:
+            return str(error)
+        if run.finished_at is None:
+            return gettext("not ended")
+        return gettext("ended")
 
     @admin.display(description=_("report"))
     def report_read(self, run: JobRun) -> SafeString:

@@ -1023,6 +1023,17 @@ def test_navigation_counts_what_nobody_else_would_tell(page, django_assert_num_q
     assert shown(admin) == 1
 
 
+def test_the_jobs_log_says_what_ran_how_long_and_how_it_ended(page):
+    job_run("auto_cancel_unpaid").update(report={"error": "OSError: disk full"})
+    job_run("send_payment_reminders").update(finished_at=None)
+    by_hand = JobRun.objects.create(job="gone_since", local_date=TODAY, due_at=NOW, by_hand=True, report=[], **ran(NOW))
+    text = page.get(reverse("admin:studio_jobrun_changelist")).content.decode()
+    for words in ("Cancel what is unpaid", "OSError: disk full", "not ended", "2.0 s", "gone_since"):
+        assert words in text
+    answer = page.get(reverse("admin:studio_jobrun_change", args=[by_hand.pk]))
+    assert answer.status_code == 200
+
+
 def test_outbox_page_is_linked_where_there_is_one(world):
     email(status="dead", claimed_at=NOW)(world)
     assert world.troubles()["outbox"].url == navigation.address("outbox-list")
