@@ -280,7 +280,10 @@ def outbox_resend(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a given-up or dropped e-mail tried anew."""
     row, now = _mail(request, pk), timezone.now()
     if reason := outbox.why_not_again(row, now):
-        raise InvalidInput(reason, details={"failed": ["not_again"], "status": row.status})
+        if wants_json(request):
+            raise InvalidInput(reason, details={"failed": ["not_again"], "status": row.status})
+        warn(request, reason)
+        return redirect("outbox-page", pk=row.pk)
     outbox.send_again([row], by=request.user, now=now)
     return finish(
         request,
@@ -329,9 +332,7 @@ def mail_preview(request: HttpRequest, kind: str, language: str) -> HttpResponse
             "message": message,
             "attached": _attached(message),
             "html_url": reverse("mail-preview-html", args=[kind, language]),
-            "chips": [
-                Chip(_name_of(each), reverse("mail-preview", args=[kind, each]), each == language) for each in LANGUAGES
-            ],
+            "chips": _languages(kind, language),
             "nav": "outbox-list",
         },
     )

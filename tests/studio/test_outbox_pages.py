@@ -323,6 +323,7 @@ def test_what_need_not_be_sent_again_says_so(office, status):
     assert re.search(r"<button[^>]*disabled[^>]*>Send again", page(office, row))
     answer = office.post(reverse("outbox-resend", args=[row.pk]), headers=AS_JSON)
     assert (answer.status_code, answer.json()["details"]["failed"]) == (422, ["not_again"])
+    assert 'class="say warning"' in text(office.post(reverse("outbox-resend", args=[row.pk]), follow=True))
     row.refresh_from_db()
     assert row.status == status
 
