@@ -164,19 +164,21 @@ def daily_jobs(look: Look) -> Iterator[Verdict]:
     for job in jobs.JOBS:
         if job.at is not jobs.EVERY_MINUTE:
             try:
-                yield _of_job(job, look.runs, look.now, is_starting=look.is_starting)
+                yield _of_job(job, look.runs, look.now, look.is_starting, look.installed_at)
             except Exception as error:
                 logger.warning("The runs of %s cannot be read.", job.name, exc_info=True)
                 # It is no reason to say nothing of the others.
                 yield replace(broken(look, error), part=job.name, label=job.label)
 
 
-def _of_job(job: jobs.Job, runs: list[JobRun], now: datetime, *, is_starting: bool) -> Verdict:
+def _of_job(
+    job: jobs.Job, runs: list[JobRun], now: datetime, is_starting: bool = False, installed_at: datetime | None = None
+) -> Verdict:
     day, due_at = jobs.latest_due(job, now)
     about: dict[str, Any] = {"part": job.name, "label": job.label}
     run = _that_counts(job, runs, day, due_at)
     if run is None:
-        return _not_begun(job, due_at, now, is_starting=is_starting, **about)
+        return _not_begun(job, due_at, now, is_starting, **about)
     if "error" in run.report:
         told = {"when": moment(run.started_at or run.due_at), "error": run.report["error"]}
         advice = _by_hand(job)
@@ -186,7 +188,7 @@ def _of_job(job: jobs.Job, runs: list[JobRun], now: datetime, *, is_starting: bo
         return bad(_("Failed on %(when)s: %(error)s") % told, advice, **about)
     if run.finished_at is None:
         return _under_way(run, now, job, **about)
-    return _ended(run, job, **about)
+    return _ended(run, job, installed_at, **about)
 
 
 def _that_counts(job: jobs.Job, runs: list[JobRun], day: Any, due_at: datetime) -> JobRun | None:
@@ -201,7 +203,7 @@ def _that_counts(job: jobs.Job, runs: list[JobRun], day: Any, due_at: datetime) 
     return last
 
 
-def _not_begun(job: jobs.Job, due_at: datetime, now: datetime, *, is_starting: bool, **about: Any) -> Verdict:
+def _not_begun(job: jobs.Job, due_at: datetime, now: datetime, is_starting: bool, **about: Any) -> Verdict:
     told = {"due": moment(due_at), "late": length(now - due_at)}
     if is_starting:
         return ok(_("Fell due on %(due)s; the worker makes up for it in its first minute.") % told, **about)
@@ -227,13 +229,13 @@ def _under_way(run: JobRun, now: datetime, job: jobs.Job, **about: Any) -> Verdi
     return ok(_("Is running since %(since)s: %(done)s done so far.") % told, **about)
 
 
-def _ended(run: JobRun, job: jobs.Job, **about: Any) -> Verdict:
+def _ended(run: JobRun, job: jobs.Job, installed_at: datetime | None, **about: Any) -> Verdict:
     found = [part for part in found_by(run) if part.count]
     if found:
         # The check of the records: what it names must not be.
         what = "; ".join(f"{part.finds} ({part.count})" for part in found)
         says = _("Found on %(when)s what must not be: %(what)s.") % {"when": moment(run.started_at), "what": what}
-        advice = _("See what is named below; when it is mended, look again: manage.py run_job %(job)s")
+        advice = _("The page Health names each. When they are mended, look again: manage.py run_job %(job)s")
         return bad(says, advice % {"job": job.name}, url=address("integrity"), **about)
     told = {
         "when": moment(run.started_at),
@@ -245,9 +247,11 @@ def _ended(run: JobRun, job: jobs.Job, **about: Any) -> Verdict:
     }
     if run.failed:
         says = _("Ran on %(when)s, but %(failed)s failed: %(names)s.") % told
-        return warn(says, _("The report below says why.") + " " + _by_hand(job), **about)
-    if not run.by_hand and run.started_at - run.due_at > MISSED:
-        told["late"] = length(run.started_at - run.due_at)
+        return warn(says, _("Its report says why, on the page Health.") + " " + _by_hand(job), **about)
+    # What fell due before there was anything is done at once, and is not late.
+    late = run.started_at - max(run.due_at, installed_at or run.due_at)
+    if not run.by_hand and late > MISSED:
+        told["late"] = length(late)
         says = _("Ran on %(when)s, %(late)s late, in %(took)s: %(done)s done, %(skipped)s skipped.") % told
     elif run.by_hand:
         says = _("Ran by hand on %(when)s, in %(took)s: %(done)s done, %(skipped)s skipped.") % told
@@ -290,4 +294,4 @@ def silent_or_failed(now: datetime) -> int:
         # Jobs are late because of that.
         return 1
     daily = [job for job in jobs.JOBS if job.at is not jobs.EVERY_MINUTE]
-    return sum(_of_job(job, runs, now, is_starting=False).level == BAD for job in daily)
+    return sum(_of_job(job, runs, now).level == BAD for job in daily)

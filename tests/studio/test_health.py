@@ -1042,3 +1042,10 @@ def test_outbox_page_is_linked_where_there_is_one(world):
 def test_claims_are_given_as_long_as_the_outbox_gives_them(world):
     email(status="claimed", claimed_at=NOW - outbox.CLAIM_LASTS)(world)
     assert world.troubles() == {}
+
+
+def test_what_fell_due_before_there_was_anything_is_not_late(world):
+    MigrationRecorder.Migration.objects.update(applied=NOW - HOUR)
+    job_run("auto_cancel_unpaid").update(**ran(NOW - HOUR + MINUTE))
+    told = told_of(world, "auto_cancel_unpaid")
+    assert (told.level, "late" in told.says) == (OK, False)
