@@ -1,11 +1,15 @@
 """Whether the records are whole, asked in SQL of our own: what is wrong comes back in words."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 
 from django.db import connection
 from django.utils import timezone
 
 from sessions_app.jobs import validate_integrity
+from studio.jobs import EVERY_MINUTE, JOBS
+
+DAILY = {job.name for job in JOBS if job.at is not EVERY_MINUTE}
 
 # Each question finds rows that may not be there.
 QUESTIONS = {
@@ -52,7 +56,7 @@ QUESTIONS = {
 }
 
 
-def wrong() -> dict[str, list[str]]:
+def wrong(now: datetime | None = None) -> dict[str, list[str]]:
     """What is wrong with the records, by our own questions and by those of the nightly check."""
     found = {}
     with connection.cursor() as cursor:
@@ -60,7 +64,7 @@ def wrong() -> dict[str, list[str]]:
             cursor.execute(question)
             if rows := [row[0] for row in cursor.fetchall()]:
                 found[name] = rows
-    checked = validate_integrity(timezone.now())
+    checked = validate_integrity(now or timezone.now())
     if checked["failed"]:
         found["the nightly check"] = [str(checked["report"])]
     return found
@@ -80,6 +84,18 @@ def all_sent() -> bool:
 def all_ended() -> bool:
     """Whether each run of a job that was begun has come to its end."""
     return count("studio_jobrun WHERE finished_at IS NULL") == 0
+
+
+def all_have_run() -> bool:
+    """Whether each daily job has run to its end."""
+    ended = "studio_jobrun WHERE finished_at IS NOT NULL AND NOT by_hand AND job = ANY(%s)"
+    return count(ended, list(DAILY)) >= len(DAILY)
+
+
+def all_have_run_on(day: date) -> Callable[[], bool]:
+    """Whether each daily job has run to its end for this local day."""
+    ended = "studio_jobrun WHERE finished_at IS NOT NULL AND NOT by_hand AND job = ANY(%s) AND local_date = %s"
+    return lambda: count(ended, list(DAILY), day) == len(DAILY)
 
 
 def both(*questions: Callable[[], bool]) -> Callable[[], bool]:

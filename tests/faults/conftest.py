@@ -60,13 +60,6 @@ def house(template: str, zone: str, mail_server: MailServer, tmp_path: Path, dja
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def full() -> None:
-    """For what the whole suite has no time for: `python3 run.py faults` sets RACE_ALL."""
-    if os.environ.get("RACE_ALL") != "1":
-        pytest.skip("RACE_ALL=1 runs it, as `python3 run.py faults` does")
-
-
 def _url(database: str) -> str:
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
 

@@ -20,7 +20,7 @@ from typing import Any
 import environ
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test import override_settings
 from django.utils import timezone
 from django_q.conf import Conf
@@ -41,6 +41,10 @@ CLOCKS = {
     "studio_outgoingemail": ("next_try_at", "claimed_at", "sent_at", "created_at"),
     "studio_jobrun": ("due_at", "queued_at", "started_at", "finished_at"),
 }
+UNDER_WAY = """
+SELECT 1 FROM studio_outgoingemail WHERE status = 'claimed' AND claimed_at > %(since)s
+UNION ALL SELECT 1 FROM studio_jobrun WHERE started_at > %(since)s AND finished_at IS NULL LIMIT 1
+"""
 
 
 def zone_at_noon() -> str:
@@ -137,6 +141,7 @@ class House:
         self.place = place
         self.zone = zone
         self.processes: list[Process] = []
+        self._lost_at = datetime(2000, 1, 1, tzinfo=UTC)
         self.environment = {
             "DATABASE_URL": url,
             "SECRET_KEY": SECRET,
@@ -190,23 +195,44 @@ class House:
         """What the schedule does each minute. The worker's own first one comes half a minute after its start."""
         async_task("studio.jobs.minute_tick")
 
-    def minutes_until(self, question: Callable[[], Any], what: str) -> Any:
-        """Let one minute come after the other, each when the worker has done with the one before."""
+    def minutes_until(self, question: Callable[[], Any], what: str, *, passing: bool = False) -> Any:
+        """Let one tick come after the other, each when the worker has taken the tasks of the one before.
+
+        ``passing``: a minute really has passed in between for what waits.
+        """
 
         def after_one_more() -> Any:
             answer = question()
             if not answer and not OrmQ.objects.filter(lock__lte=timezone.now()).exists():
+                if passing:
+                    self.time_passes(minutes=1)
                 self.minute()
             return answer
 
         return eventually(after_one_more, what)
 
     def time_passes(self, **span: float) -> None:
-        """Have so much time passed for everything that waits: claims, back-offs, queued and started runs."""
-        with connection.cursor() as cursor:
+        """Have so much time passed for everything that waits: claims, back-offs, queued and started runs.
+
+        Only while nothing is under way: whoever has claimed a row knows it again by the instant of the claim.
+        """
+        eventually(lambda: self._shift(timedelta(**span)), "nothing is under way")
+
+    def all_is_lost(self) -> None:
+        """What is under way now never ends: its process is gone."""
+        self._lost_at = timezone.now()
+
+    def _shift(self, span: timedelta) -> bool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE studio_outgoingemail, studio_jobrun IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute(UNDER_WAY, {"since": self._lost_at})
+            if cursor.fetchone():
+                return False
             for table, columns in CLOCKS.items():
                 moved = ", ".join(f"{column} = {column} - %s" for column in columns)
-                cursor.execute(f"UPDATE {table} SET {moved}", [timedelta(**span)] * len(columns))
+                cursor.execute(f"UPDATE {table} SET {moved}", [span] * len(columns))
+        self._lost_at -= span
+        return True
 
 
 @contextmanager

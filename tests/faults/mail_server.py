@@ -60,6 +60,9 @@ class MailServer:
         self._does = Does.TAKE
         self.taken: list[Taken] = []
         self.conversations = 0
+        self.broken = 0
+        """How many e-mails it has got without saying so."""
+        self._changes_after: tuple[int, Does] | None = None
         self.refused_addresses: frozenset[str] = frozenset()
         self._hanging: set[int] = set()
         self._let_go = threading.Event()
@@ -83,6 +86,10 @@ class MailServer:
             self._reopen(listening=what is not Does.REFUSE_CONNECTIONS)
         self._does = what
 
+    def does_after(self, count: int, what: Does) -> None:
+        """Take so many more, and then do that."""
+        self._changes_after = (len(self.taken) + count, what)
+
     @property
     def hanging(self) -> int:
         """How many wait for an answer at this moment."""
@@ -94,6 +101,12 @@ class MailServer:
 
     def times_taken(self) -> Counter[int]:
         return Counter(each.mail for each in self.taken)
+
+    def take(self, mail: Taken) -> None:
+        self.taken.append(mail)
+        self.broken += self.does in (Does.HANG_AFTER_DATA, Does.DIE_AFTER_DATA)
+        if self._changes_after and len(self.taken) >= self._changes_after[0]:
+            self.does, self._changes_after = self._changes_after[1], None
 
     def close(self) -> None:
         self._let_go.set()
@@ -202,7 +215,7 @@ class _Conversation:
         refusal = {Does.REFUSE_CONTENT, Does.PUT_OFF_CONTENT} & {self.server.does}
         if not refusal:
             number = re.search(rb"^X-Atelier-Mail: (\d+)", text, re.MULTILINE)
-            self.server.taken.append(Taken(int(number[1]) if number else 0, self.to))
+            self.server.take(Taken(int(number[1]) if number else 0, self.to))
         if self.server.does is Does.HANG_AFTER_DATA:
             self.server._hang(self.line)
         if self.server.does is Does.DIE_AFTER_DATA:

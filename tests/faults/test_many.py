@@ -16,23 +16,22 @@ from django_q.models import OrmQ, Schedule, Success
 
 from sessions_app import workflow
 from sessions_app.models import Session
-from studio.jobs import EVERY_MINUTE, JOBS
 from studio.models import JobRun
 from studio.roles import Role
 from tests.factories.domain import ClientFactory, RoomFactory, person
 from tests.faults import books
 from tests.faults.at_once import LINE
+from tests.faults.books import DAILY
 from tests.faults.house import House, Process
 from tests.faults.mail_server import MailServer
 from tests.faults.people import Answer, Person, let_sign_in
 from tests.faults.waiting import eventually
-from tests.faults.work import mails, studio_since, unpaid
+from tests.faults.work import FULL, in_full, mails, studio_since, unpaid
 
 pytestmark = pytest.mark.fault
 
-UNPAID = 60
-MAILS = 40
-DAILY = {job.name for job in JOBS if job.at is not EVERY_MINUTE}
+UNPAID = 200 if FULL else 40
+MAILS = 100 if FULL else 20
 PROCESSES = 4
 
 
@@ -49,7 +48,7 @@ def assert_done_once(sessions: list[Session], mail_server: MailServer, mail_coun
     assert (len(taken), taken.total()) == (mail_count, mail_count)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=in_full), 4])
 def test_many_workers_share_what_there_is_to_do(workers: int, house: House, mail_server: MailServer, tell):
     studio = studio_since(days=10)
     sessions = unpaid(studio, UNPAID)
@@ -61,7 +60,7 @@ def test_many_workers_share_what_there_is_to_do(workers: int, house: House, mail
     with transaction.atomic():
         for _ in range(2 * workers):
             house.minute()
-    house.minutes_until(books.both(all_have_run, books.all_ended, books.all_sent), "all is done")
+    house.minutes_until(books.both(books.all_have_run, books.all_ended, books.all_sent), "all is done")
     assert_done_once(sessions, mail_server, UNPAID + MAILS)
     busy = sum(" ended after " in worker.said for worker in running)
     tell(
@@ -73,11 +72,8 @@ def test_many_workers_share_what_there_is_to_do(workers: int, house: House, mail
     )
 
 
-def all_have_run() -> bool:
-    return JobRun.objects.filter(by_hand=False, job__in=DAILY).count() >= len(DAILY)
-
-
-def test_schedules_of_many_workers_make_one_tick(house: House, mail_server: MailServer, tell, full):
+@in_full
+def test_schedules_of_many_workers_make_one_tick(house: House, mail_server: MailServer, tell):
     """The workers' own schedules, without the test's help: each looks every half minute."""
     Schedule.objects.update(next_run=timezone.now() - timedelta(hours=5))
     for _ in range(4):
@@ -126,6 +122,7 @@ def test_job_that_is_started_by_hand_many_times_at_once_does_its_work_once(house
     )
 
 
+@in_full
 def test_run_that_is_delivered_many_times_at_once_runs_once(house: House, tell):
     """The same row by as many processes, as a broker does that has lost its patience."""
     unpaid(studio_since(days=10), UNPAID)
@@ -194,7 +191,7 @@ def test_two_webs_and_two_workers_on_one_database(house: House, mail_server: Mai
     assert books.count("scheduling_roomreservation WHERE room_id = %s", room.pk) == SLOTS
     assert books.count("scheduling_staffreservation WHERE staff_id = %s", photographer.pk) == SLOTS
 
-    house.minutes_until(books.both(all_have_run, books.all_ended, books.all_sent), "jobs and e-mails are done")
+    house.minutes_until(books.both(books.all_have_run, books.all_ended, books.all_sent), "jobs and e-mails are done")
     assert_done_once(sessions, mail_server, UNPAID)
     tell(
         "2 web servers and 2 workers on one database",

@@ -36,12 +36,12 @@ from tests.faults.house import House, at_home, migrate, zone_at_noon
 from tests.faults.mail_server import MailServer
 from tests.faults.people import Answer, Person, let_sign_in
 from tests.faults.waiting import eventually
-from tests.faults.work import mails, run_of, studio_since, unpaid
+from tests.faults.work import FULL, in_full, mails, run_of, studio_since, unpaid
 
 pytestmark = pytest.mark.fault
 
 PEOPLE = 6
-UNPAID = 120
+UNPAID = 200 if FULL else 60
 MAILS = 40
 SENDERS = 2
 TEMPLATE = "faults_template"
@@ -199,6 +199,8 @@ def test_database_that_goes_away_under_load(
         with _seconds() as away:
             broken(postmaster(cluster))
             eventually(lambda: len(load.failures) >= 2 * PEOPLE, "people are told that it is away")
+            # What was under way cannot be written down any more.
+            house.all_is_lost()
             cluster.start()
         connection.close()  # this process's own went down with it
         before = load.successes
@@ -228,7 +230,8 @@ def test_database_that_goes_away_under_load(
     )
 
 
-def test_schedule_goes_on_after_the_database_was_away(cluster: Cluster, house: House, full: None, tell):
+@in_full
+def test_schedule_goes_on_after_the_database_was_away(cluster: Cluster, house: House, tell):
     """The worker's own schedule, which looks every half minute, finds its way back as well."""
     worker = house.worker()
     worker.wait_until_it_works()

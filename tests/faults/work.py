@@ -1,9 +1,11 @@
 """Work for the worker: sessions that nobody paid, and e-mails that wait."""
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -14,6 +16,10 @@ from studio.conf import STUDIO
 from studio.models import JobRun, OutgoingEmail
 from tests.factories.domain import Studio
 from tests.races.copies import copies
+
+FULL = os.environ.get("RACE_ALL") == "1"
+# For what the whole suite has no time for.
+in_full = pytest.mark.skipif(not FULL, reason="`python3 run.py faults` runs it")
 
 # The copies have been everywhere where their original was.
 HISTORY = """
@@ -40,25 +46,14 @@ def unpaid(studio: Studio, count: int) -> list[Session]:
     return [first, *others]
 
 
-def mails(studio: Studio, count: int, *, begin: int = 0) -> list[OutgoingEmail]:
-    """Confirmations that wait, each to another address, all of one confirmed session."""
-    session = Session.objects.filter(status=workflow.CONFIRMED).first() or studio.walk(workflow.CONFIRMED).session
-    OutgoingEmail.objects.filter(key__startswith="confirmation_email:", status="waiting").exclude(
-        key__startswith="fault:"
-    ).delete()
-    context = {"session_title": "Maternity", "session_code": session.code, "total": "1000.00"}
+def mails(studio: Studio, count: int) -> list[OutgoingEmail]:
+    """Confirmations that wait, all of one confirmed session."""
+    session = studio.walk(workflow.CONFIRMED).session
+    first = OutgoingEmail.objects.get(kind="confirmation_email", about_id=session.pk)
+    same = {"to": first.to, "language": "en", "context": first.context, "about": session}
     with transaction.atomic():
-        return [
-            outbox.queue(
-                "confirmation_email",
-                to=f"client{number}@example.test",
-                language="en",
-                context=context,
-                key=f"fault:{number}",
-                about=session,
-            )
-            for number in range(begin, begin + count)
-        ]
+        others = [outbox.queue(first.kind, key=f"{first.key}:{number}", **same) for number in range(1, count)]
+    return [first, *others]
 
 
 def rows_of(mails: Iterable[OutgoingEmail]) -> dict[int, OutgoingEmail]:
@@ -66,8 +61,9 @@ def rows_of(mails: Iterable[OutgoingEmail]) -> dict[int, OutgoingEmail]:
     return OutgoingEmail.objects.in_bulk([each.pk for each in mails])
 
 
-def statuses(mails: Iterable[OutgoingEmail]) -> set[str]:
-    return {row.status for row in rows_of(mails).values()}
+def reminders_of(session: Session) -> int:
+    """How many reminders were ever written."""
+    return OutgoingEmail.objects.filter(kind="payment_reminder_email", about_id=session.pk).count()
 
 
 def run_of(job: str, **filters: Any) -> JobRun:
