@@ -14,7 +14,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.indexes import OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -261,6 +261,7 @@ class OutgoingEmail(models.Model):
     tries = models.JSONField(
         _("tries"),
         default=list,
+        db_default=Value([], models.JSONField()),
         blank=True,
         help_text=_("What went wrong on the way, and who had it sent again; oldest first."),
     )
