@@ -53,6 +53,13 @@ def worker(look: Look) -> Verdict:
     if age > SILENT:
         if look.is_starting:
             return ok(_("The worker is starting; before that it worked last on %(when)s.") % told)
+        busy = _at_work(look.runs, look.now)
+        if busy is not None:
+            told["job"] = jobs.label(busy.job)
+            return warn(
+                _("The worker has done nothing else for %(age)s: it is at work on “%(job)s”.") % told,
+                _("Wait for its end. With more WORKERS, or a second worker, others go on meanwhile."),
+            )
         return bad(_("The worker has been silent for %(age)s, since %(when)s.") % told, start)
     if "error" in beat.report:
         return bad(
@@ -148,6 +155,14 @@ def _redis(look: Look) -> int | Exception:
 def _heartbeat(runs: list[JobRun]) -> JobRun | None:
     beats = [run for run in runs if run.job == HEARTBEAT and not run.by_hand]
     return max(beats, key=lambda run: run.local_date, default=None)
+
+
+def _at_work(runs: list[JobRun], now: datetime) -> JobRun | None:
+    """The scheduled run that may be what a worker is busy with."""
+    begun = [run for run in runs if run.started_at and not run.finished_at and not run.by_hand]
+    lately = [run for run in begun if now - run.started_at < jobs.STILL_RUNNING]
+    # One that broke waits to be tried again: nobody is at work on it.
+    return next((run for run in lately if "error" not in run.report), None)
 
 
 def _how_to_start_the_worker() -> str:
@@ -292,6 +307,6 @@ def silent_or_failed(now: datetime) -> int:
     beat = _heartbeat(runs)
     if beat is None or beat.finished_at is None or now - beat.finished_at > SILENT:
         # Jobs are late because of that.
-        return 1
+        return 0 if _at_work(runs, now) else 1
     daily = [job for job in jobs.JOBS if job.at is not jobs.EVERY_MINUTE]
     return sum(_of_job(job, runs, now).level == BAD for job in daily)

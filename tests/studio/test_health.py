@@ -686,6 +686,17 @@ def test_a_run_that_is_made_up_for_is_given_time_from_then_on(world):
     assert (told.level, "1200 done so far" in told.says) == (OK, True)
 
 
+def test_a_worker_that_is_busy_with_one_long_job_is_not_called_dead(world):
+    job_run("deliver_outbox").update(finished_at=NOW - 6 * MINUTE)
+    job_run("validate_integrity").update(started_at=NOW - 6 * MINUTE, finished_at=None)
+    told = world.troubles()["worker"]
+    assert (told.level, "at work on “Check the records”" in told.says) == (WARN, True)
+    # By then the time limit has ended the task, or the worker died with it.
+    job_run("deliver_outbox").update(finished_at=NOW - 12 * MINUTE)
+    job_run("validate_integrity").update(started_at=NOW - 12 * MINUTE)
+    assert world.troubles()["worker"].level == BAD
+
+
 def test_a_run_that_came_late_says_so(world):
     job_run("auto_cancel_unpaid").update(**ran(NOW - HOUR))
     told = told_of(world, "auto_cancel_unpaid")
