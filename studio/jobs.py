@@ -314,13 +314,23 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     return _columns(outcome)
 
 
-def deliver_outbox(now: datetime) -> dict[str, Any]:
+def deliver_outbox(now: datetime, *, dry_run: bool = False) -> dict[str, Any]:
     """Send the e-mails that are due and could not be sent at once."""
+    if dry_run:
+        verdicts = [(f"{row.kind} to {row.to}: {verdict}", verdict) for row, verdict in outbox.plan(now)]
+        found = [verdict for _line, verdict in verdicts]
+        return {
+            "done": found.count("send"),
+            "skipped": found.count("drop"),
+            "failed": found.count("give up"),
+            "report": {},
+            "plan": [line for line, _verdict in verdicts],
+        }
     # Sending takes its own time: the instant is read again for each e-mail.
     counts = outbox.deliver()
     return {
         "done": counts["sent"],
-        "skipped": counts["dropped"],
+        "skipped": counts["dropped"] + counts["held"],
         "failed": counts["failed"] + counts["dead"],
         "report": {},
     }

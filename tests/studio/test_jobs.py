@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django_q.models import OrmQ, Schedule
 
-from studio import jobs
+from studio import jobs, outbox
 from studio.conf import STUDIO
 from studio.jobs import EVERY_MINUTE, JOBS, Job, latest_due, run_job, run_minutely, tick
-from studio.models import JobRun, Notice
+from studio.models import JobRun, Notice, OutgoingEmail
 from studio.roles import Role
 
 GUATEMALA = ZoneInfo("America/Guatemala")
@@ -258,6 +258,14 @@ def test_minutely_job_adds_up_in_one_row_a_day(work):
 def test_outbox_is_delivered_each_minute():
     assert run_minutely("deliver_outbox") == {"done": 0, "skipped": 0, "failed": 0, "report": {}}
     assert JobRun.objects.get().job == "deliver_outbox"
+
+
+@pytest.mark.django_db
+def test_outbox_has_a_dry_run_too(mailoutbox):
+    outbox.queue("invitation_email", to="ana@example.test", context={}, key="1")
+    told = _command("deliver_outbox", "--dry-run")
+    assert "invitation_email to ana@example.test: " in told
+    assert (mailoutbox, OutgoingEmail.objects.get().attempts) == ([], 0)
 
 
 @pytest.mark.django_db
