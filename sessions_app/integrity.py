@@ -505,10 +505,10 @@ CHECKS: dict[str, Check] = {
     # -- who may know (permissions, object level; D34)
     "grants_are_missing": Check(
         finds=_("People who are on a session and may not see or do what is theirs"),
-        says=_("%(person)s is on it without the permission %(permission)s."),
+        says=_("%(person)s is on it and lacks %(permissions)s."),
         advice=_("Take the person off the session and put them on again."),
         sql="""
-            SELECT DISTINCT s.code, u.full_name AS person, due.codename AS permission
+            SELECT s.code, u.full_name AS person, string_agg(DISTINCT due.codename, ', ') AS permissions
             FROM (
                 SELECT r.session_id, r.staff_id AS user_id, p.id AS permission_id, p.codename
                 FROM scheduling_staffreservation r JOIN auth_permission p ON p.id = ANY(%(of_photographers)s)
@@ -521,16 +521,16 @@ CHECKS: dict[str, Check] = {
             LEFT JOIN sessions_app_sessionuserobjectpermission g ON g.content_object_id = due.session_id
                 AND g.user_id = due.user_id AND g.permission_id = due.permission_id
             JOIN sessions_app_session s ON s.id = due.session_id JOIN studio_user u ON u.id = due.user_id
-            WHERE g.id IS NULL
+            WHERE g.id IS NULL GROUP BY s.code, u.id
         """,
         params=_permissions,
     ),
     "grants_are_left_over": Check(
         finds=_("People who may see or do what is no longer theirs"),
-        says=_("%(person)s has the permission %(permission)s and is not on it as that."),
+        says=_("%(person)s has %(permissions)s, and is not on it as that."),
         advice=_("Take the grant back in the data administration: the person may see what they should not."),
         sql="""
-            SELECT s.code, u.full_name AS person, p.codename AS permission
+            SELECT s.code, u.full_name AS person, string_agg(p.codename, ', ' ORDER BY p.codename) AS permissions
             FROM sessions_app_sessionuserobjectpermission g
             LEFT JOIN scheduling_staffreservation r ON r.session_id = g.content_object_id AND r.staff_id = g.user_id
                 AND r.assignment_status <> %(reassigned)s AND g.permission_id = ANY(%(of_photographers)s)
@@ -538,6 +538,7 @@ CHECKS: dict[str, Check] = {
             JOIN auth_permission p ON p.id = g.permission_id
             WHERE r.id IS NULL
                 AND NOT (s.assigned_editor_id IS NOT DISTINCT FROM g.user_id AND g.permission_id = ANY(%(of_editors)s))
+            GROUP BY s.code, u.id
         """,
         params=_permissions,
     ),

@@ -40,6 +40,8 @@ TRUE_IN = {
 # What is said to the photographers of a session, and to its editor: untrue for who is so no longer.
 TO_PHOTOGRAPHERS = ("session_assigned", "assignment_changed", "session_settled", "session_moved", "coverage_changed")
 TO_EDITORS = ("session_given_to_edit",)
+# Said to who leaves: there is nothing for them to open.
+FAREWELLS = {("assignment_changed", "off"), ("session_taken_from_edit", "")}
 # The last one says how it is; an earlier one of the kind that nobody has read would say how it was.
 LATEST_ONLY = {"session_moved", "coverage_changed", *TRUE_IN}
 
@@ -59,7 +61,7 @@ def tell(
         [person for person in people if by is None or person.pk != by.pk],
         kind,
         about=session,
-        url=session.get_absolute_url(),
+        url="" if (kind, params.get("variant", "")) in FAREWELLS else session.get_absolute_url(),
         key=key,
         replaces=kind in LATEST_ONLY,
         **(facts | params),

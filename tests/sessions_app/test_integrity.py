@@ -3,10 +3,12 @@
 What it finds is broken one by one in ``tests/matrix/test_integrity.py``.
 """
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone, translation
 
@@ -177,6 +179,13 @@ def test_the_run_keeps_what_was_found_and_says_it_in_the_readers_language():
     with translation.override("en"):
         [part] = integrity.in_words(run.report)
         assert part.finds == "Totals that differ from their lines"
+
+
+def test_the_page_of_the_records_explains_every_check():
+    page = (
+        (settings.BASE_DIR / "docs" / "data-model.md").read_text().partition("## What the nightly check looks for")[2]
+    )
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == list(integrity.CHECKS)
 
 
 # -- sound books raise no alarm ---------------------------------------------------------------------------------------
