@@ -32,7 +32,7 @@ NOT_FOR_A_SERVER = {"DEBUG", "ATELIER_DATA"}
 OF_COMPOSE = {"POSTGRES_PASSWORD", "SITE", "ATELIER_VERSION"}
 
 READ = re.compile(r"""(?:\benv(?:\.[a-z_]+)?|environ(?:\.get)?|getenv)[(\[]\s*["']([A-Z][A-Z0-9_]+)["']""")
-SERVICES = ("atelier-web", "atelier-worker", "atelier-backup")
+SERVICES = ("atelier-web", "atelier-worker", "atelier-backup", "atelier-doctor")
 
 
 def variables() -> set[str]:
@@ -173,7 +173,8 @@ def test_services_are_closed_in(service):
     assert said["ProtectSystem"] == ["strict"]
     assert said["CapabilityBoundingSet"] == [""]
     writable = [place.removeprefix("-") for place in said.get("ReadWritePaths", [])]
-    assert writable == ([] if service == "atelier-web" else ["/var/backups/atelier"])
+    writes = service in ("atelier-worker", "atelier-backup")
+    assert writable == (["/var/backups/atelier"] if writes else [])
 
 
 def test_services_come_back_and_end_their_work_first():
