@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -228,6 +229,56 @@ def test_database_that_goes_away_under_load(
         doubled=taken.total() - len(taken),
         seen=f"away for {away():.1f} s, {_in_words(answered)}; booking again {back():.1f} s later",
     )
+
+
+def test_connections_that_are_cut_are_made_anew(house: House, mail_server: MailServer, tell):
+    """As a failover, or a firewall that is tired of them, cuts them: the server is there all the time."""
+    studio = studio_since(days=10)
+    sessions = unpaid(studio, UNPAID)
+    coordinators = [person(Role.COORDINATOR) for _ in range(PEOPLE)]
+    let_sign_in(*coordinators)
+    web = house.web()
+    desks = [Person(web.address, who).sign_in() for who in coordinators]
+    cut = cut_all_others()
+    # Nobody who comes afterwards notices.
+    with ThreadPoolExecutor(PEOPLE) as threads:
+        answers = list(threads.map(lambda desk: desk.look(reverse("session-new")), desks))
+    assert [answer.status for answer in answers] == [200] * PEOPLE
+
+    worker = house.worker()
+    house.minute()
+    canceled = Session.objects.filter(pk__in=[each.pk for each in sessions], status=workflow.CANCELED)
+    eventually(lambda: canceled.count() >= 5, "auto-cancel is at work")
+    cut += cut_all_others()
+    house.all_is_lost()
+    assert canceled.count() < UNPAID
+    house.time_passes(minutes=16)
+    house.minutes_until(books.both(books.all_ended, books.all_sent), "the worker makes up for it")
+    assert worker.is_running
+    assert canceled.count() == UNPAID
+    # It was not the fault of the session at which it happened.
+    assert run_of("auto_cancel_unpaid").failed == 0
+    assert books.wrong() == {}
+    taken = mail_server.times_taken()
+    assert len(taken) == UNPAID
+    assert taken.total() - len(taken) <= SENDERS
+    tell(
+        "PostgreSQL's connections cut",
+        f"{UNPAID} sessions and e-mails",
+        lost=UNPAID - len(taken),
+        doubled=taken.total() - len(taken),
+        seen=f"{cut} connections; {PEOPLE} people noticed nothing, the job went on in its second attempt",
+    )
+
+
+def cut_all_others() -> int:
+    """End every connection to the house's database but this process's own; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
 
 
 @in_full
