@@ -132,17 +132,24 @@ def _remind(pk: int) -> Session:
 
 
 def _one_by_one(due: Any, do: Callable[[int], Session], told: Callable[[Session], str] | None) -> Report:
-    """Do each session that is due. With ``told`` it is a dry run: each is undone again, and told in the plan."""
+    """Do each session that is due. With ``told`` it is a dry run: each is undone again, and told in the plan.
+
+    A later part goes on behind the last session of the one before: those that are left as they are stay due, and would
+    be all that it comes to.
+    """
     counts = tally()
     again: list[tuple[int, str]] = []
-    for pk, code in due.order_by("pk").values_list("pk", "code"):
+    more = False
+    for pk, code in due.filter(pk__gt=counts.after).order_by("pk").values_list("pk", "code"):
         if counts.is_time_to_stop:
-            return counts.as_outcome(more=True)
+            more = True
+            break
         if not _try(pk, code, do, told, counts, is_last=False):
             again.append((pk, code))
+        counts.after = pk
     for pk, code in again:
         _try(pk, code, do, told, counts, is_last=True)
-    return counts.as_outcome()
+    return counts.as_outcome(more=more)
 
 
 def _try(

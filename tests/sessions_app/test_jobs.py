@@ -219,6 +219,35 @@ def test_a_long_job_goes_on_in_another_task(monkeypatch):
     assert run.report == {"done": [session.code for session in sessions]}
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_is_left_as_it_is_does_not_hold_up_what_comes_behind_it(monkeypatch, by_hand: bool):
+    """Reminded sessions stay due: a part that began with them again would come no further than the last one."""
+    studio = Studio()
+    sessions = [studio.walk(workflow.PRE_SCHEDULED, when=studio.when(20 + n)).session for n in range(5)]
+    morning = sessions[0].payment_deadline - timedelta(hours=12)
+    assert jobs._remind(sessions[0].pk) and jobs._remind(sessions[3].pk)
+    # Each part takes one session.
+    monkeypatch.setattr(schedule.Tally, "is_time_to_stop", property(lambda tally: bool(tally.done or tally.skipped)))
+    if by_hand:
+        monkeypatch.setattr(schedule.timezone, "now", lambda: morning)
+        schedule.run_by_hand("send_payment_reminders", morning)
+    else:
+        run = JobRun.objects.create(job="send_payment_reminders", local_date=studio.today, due_at=studio.now)
+        for part in range(5):
+            run.refresh_from_db()
+            assert (run.finished_at, run.done + run.skipped) == (None, part)
+            schedule.run_job(run.pk, now=morning)
+    run = JobRun.objects.get()
+    assert run.finished_at is not None
+    assert (run.done, run.skipped, run.failed) == (3, 2, 0)
+    codes = [session.code for session in sessions]
+    assert run.report == {
+        "done": [codes[1], codes[2], codes[4]],
+        "skipped": {"reminded_already": [codes[0], codes[3]]},
+    }
+    assert reminders() == 5
+
+
 def test_progress_is_written_while_the_job_is_at_work(monkeypatch):
     """A worker that dies in the middle leaves how far it had come; the next attempt adds to it."""
     studio = Studio()

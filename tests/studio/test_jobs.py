@@ -320,6 +320,22 @@ def test_run_whose_worker_died_each_time_is_given_up(work, admin):
 
 
 @pytest.mark.django_db
+def test_long_run_by_hand_is_not_taken_for_lost(work, admin):
+    """Nothing ends a command after ten minutes; whoever started one that was killed knows it, and it has an end."""
+    now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
+    JobRun.objects.create(
+        job="at_nine", local_date=now.date(), due_at=now, started_at=now, attempts=jobs.MAX_ATTEMPTS, by_hand=True
+    )
+    tick(now + timedelta(hours=1), DAILY)
+    assert JobRun.objects.get(by_hand=True).finished_at is None
+    tick(now + jobs.STILL_RUNNING_BY_HAND + timedelta(seconds=1), DAILY)
+    run = JobRun.objects.get(by_hand=True)
+    assert run.finished_at is not None
+    assert "command ended" in run.report["error"]
+    assert not Notice.objects.filter(kind="job_failed").exists()
+
+
+@pytest.mark.django_db
 def test_run_by_hand_has_a_row_of_its_own(work, monkeypatch):
     monkeypatch.setattr(jobs, "JOBS", DAILY)
     now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
