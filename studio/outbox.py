@@ -61,6 +61,10 @@ SERVER_RESTS = timedelta(seconds=45)
 HELD_FOR = timedelta(minutes=1)
 # So many refusals of different e-mails one after the other are the server's, not theirs.
 REFUSED_IN_A_ROW = 10
+# Of a server that refused as many so lately, the first e-mail of a round tells whether it still does: not as many are
+# given up again, each minute. One that was put back so often is judged by itself.
+REFUSALS_COUNT_FOR = timedelta(minutes=15)
+PUT_BACK_FOR_OTHERS = 30
 # A round lasts so long; what is left goes on in a task of its own, so that others come in between.
 TIME_BUDGET_SECONDS = 40
 # The time limit of such a task: a server that answers each command at the last moment needs longer than the budget.
@@ -392,13 +396,15 @@ class _Round:
 
     def _not_taken(self, row: OutgoingEmail, fault: Fault, error: Exception) -> None:
         """Once may be this e-mail's fault. Several in a row are the server's."""
+        if not self._refused and fault.whose in (Whose.MAIL, Whose.MAIL_NOW) and _refused_all_lately(self.now()):
+            self._refused = REFUSED_IN_A_ROW - 1
         self._refused += 1
         if fault.whose is Whose.CONNECTION:
             self.line.hang_up(at_once=True)
             if self._broke:
                 fault = fault.of_the_server
             self._broke = True
-        if self._refused >= REFUSED_IN_A_ROW:
+        if self._refused >= REFUSED_IN_A_ROW and _times_put_back(row) < PUT_BACK_FOR_OTHERS:
             fault = fault.of_the_server
         self._failed(row, fault, error)
 
@@ -547,6 +553,17 @@ def _server_rests(now: datetime) -> bool:
         faults |= Q(last_error__startswith=word)
     lately = Q(status=Status.WAITING, claimed_at__gt=now - SERVER_RESTS, claimed_at__lte=now)
     return OutgoingEmail.objects.filter(lately & faults).exists()
+
+
+def _refused_all_lately(now: datetime) -> bool:
+    """Whether another e-mail was put back since the server refused one after the other."""
+    lately = OutgoingEmail.objects.filter(status=Status.WAITING, claimed_at__gt=now - REFUSALS_COUNT_FOR)
+    return lately.filter(last_error__startswith="refusing").exists()
+
+
+def _times_put_back(row: OutgoingEmail) -> int:
+    last = row.tries[-1] if row.tries else {}
+    return last.get("times", 1) if last.get("what") == "held" else 0
 
 
 def _is_address(text: str) -> bool:

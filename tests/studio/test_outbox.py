@@ -552,6 +552,38 @@ def test_server_that_refuses_everything_is_left_alone(server, answer, became):
     assert (held.status, held.attempts) == ("waiting", 0)
 
 
+def test_server_that_refuses_everything_costs_no_more_e_mails_each_minute(server):
+    """One e-mail a round asks whether it still does; what was given up at first is all that is."""
+    for each in range(outbox.REFUSED_IN_A_ROW + 5):
+        _queue(str(each))
+    now, answers = NOW, ["550 5.7.1 relay denied"]
+    with serving(on_recipient=lambda address: answers[0]) as mail_server:
+        server((mail_server.host, mail_server.port))
+        assert outbox.deliver(now) == _counts(dead=outbox.REFUSED_IN_A_ROW - 1, held=1)
+        for _minute in range(8):
+            now += timedelta(minutes=1)
+            assert outbox.deliver(now) == _counts(held=1)
+        answers[0] = "250 2.1.5 ok"
+        now += timedelta(minutes=1)
+        outbox.deliver(now)
+        outbox.deliver(now + outbox.HELD_FOR)
+    assert OutgoingEmail.objects.filter(status="sent").count() == 6
+    assert OutgoingEmail.objects.filter(status="dead").count() == outbox.REFUSED_IN_A_ROW - 1
+
+
+def test_e_mails_that_are_refused_for_their_own_sake_are_given_up_in_the_end(server):
+    """Two bad addresses after many others: each is no proof for ever that the server refuses everything."""
+    for each in range(outbox.REFUSED_IN_A_ROW + 1):
+        _queue(str(each))
+    now = NOW
+    with serving(on_recipient=lambda address: "550 5.1.1 no such user") as mail_server:
+        server((mail_server.host, mail_server.port))
+        for _minute in range(3 * outbox.PUT_BACK_FOR_OTHERS):
+            outbox.deliver(now)
+            now += timedelta(minutes=1)
+    assert set(OutgoingEmail.objects.values_list("status", flat=True)) == {"dead"}
+
+
 def test_growing_waits_and_then_given_up(server):
     server(Breaking)
     row = _queue()
