@@ -16,12 +16,29 @@ from studio.models import OutgoingEmail, User
 
 
 def register() -> None:
-    outbox.register("invitation_email", still_true=may_sign_in, extra=set_password_link, shown=link_to_nowhere)
+    outbox.register(
+        "invitation_email",
+        still_true=may_sign_in,
+        refresh=as_the_person_is,
+        extra=set_password_link,
+        shown=link_to_nowhere,
+    )
 
 
 def may_sign_in(row: OutgoingEmail) -> bool:
     """Whether the invited person is still there and active."""
     return User.objects.active().filter(pk=row.about_id).exists()
+
+
+def as_the_person_is(row: OutgoingEmail) -> outbox.Fresh:
+    """To the address that the person has now: the link opens their account, and the former address may be a stranger's
+    to whom it was sent by mistake.
+    """
+    person = User.objects.filter(pk=row.about_id).first()
+    if person is None:
+        return outbox.Fresh(row.context)
+    facts = {"person_name": person.full_name, "is_new": person.is_invited}
+    return outbox.Fresh(row.context | facts, to=person.email, language=person.language)
 
 
 def set_password_link(row: OutgoingEmail) -> dict[str, Any]:

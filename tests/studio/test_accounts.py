@@ -342,6 +342,19 @@ def test_invitation_of_somebody_deactivated_meanwhile_is_not_sent(admin):
     assert mail.outbox == []
 
 
+def test_invitation_that_waits_goes_to_the_address_that_was_corrected_meanwhile(admin):
+    """The link opens the account: it must not reach whoever has the mistyped address."""
+    person = _invite(admin, email="stranger@example.test")
+    people.change(
+        person, by=admin, email="nora@example.test", full_name="Nora Right", roles=[Role.EDITOR], is_active=True
+    )
+    outbox.deliver()
+    [sent] = mail.outbox
+    assert sent.to == ["nora@example.test"]
+    assert "Nora Right" in sent.body
+    assert OutgoingEmail.objects.get().to == "nora@example.test"
+
+
 def test_new_link_can_be_sent(office, admin):
     person = make_user(Role.EDITOR)
     assert office.post(reverse("staff-invite", kwargs={"pk": person.pk})).status_code == 302
