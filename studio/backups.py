@@ -499,6 +499,8 @@ def forget(former: str, *, server: Server | None = None) -> None:
     """Remove a database that a restore has kept."""
     server = server or Server.of_settings()
     _name_before(server, former)
+    if former == server.database:
+        raise BackupError(f"{former} is the database that DATABASE_URL names: it is not removed.")
     server.drop(former)
 
 

@@ -638,6 +638,8 @@ def test_restoring_swaps_and_keeps_the_former_database(own, place):
     assert undone.database == own.database
     assert one(own, own.database, "SELECT count(*) FROM thing") == 2003
     assert one(own, undone.kept_as, "SELECT count(*) FROM thing") == 2001
+    with pytest.raises(BackupError, match="DATABASE_URL"):
+        forget(undone.kept_as, server=replace(own, database=undone.kept_as))
     assert databases(own, own.database) == {own.database, undone.kept_as}
 
 
