@@ -32,7 +32,7 @@ WHEN_SENT: dict[str, str | Promise] = {
 def example(kind: str, language: str, now: datetime) -> OutgoingEmail:
     """An e-mail that lies in no table: a session three weeks from `now` that ends past midnight."""
     with translation.override(language):
-        context = _facts(now) if kind != "invitation_email" else _invitation()
+        context = _invitation() if kind == "invitation_email" else _facts(kind, now)
     return OutgoingEmail(
         key="example",
         kind=kind,
@@ -44,10 +44,11 @@ def example(kind: str, language: str, now: datetime) -> OutgoingEmail:
     )
 
 
-def _facts(now: datetime) -> dict[str, object]:
+def _facts(kind: str, now: datetime) -> dict[str, object]:
     today = now.astimezone(STUDIO.zone).date()
     starts_at = datetime.combine(today + timedelta(days=21), time(18), tzinfo=STUDIO.zone)
-    total, paid = Decimal("4850.00"), Decimal("2425.00")
+    total, deposit = Decimal("4850.00"), Decimal("2425.00")
+    paid = Decimal("0.00") if kind == "payment_reminder_email" else deposit
     return {
         "client_name": "Ana Lucía Méndez",
         "session_code": f"S-{today.year}-0042",
@@ -56,13 +57,13 @@ def _facts(now: datetime) -> dict[str, object]:
         "ends_at": starts_at + timedelta(hours=7),
         "place": "Finca El Pilar, Antigua Guatemala",
         "total": total,
-        "deposit_amount": paid,
+        "deposit_amount": deposit,
         "net_paid": paid,
         "balance": total - paid,
         "payment_deadline": _end_of_day(now, days=1),
         "changes_deadline": _end_of_day(now, days=14),
         "estimated_delivery_date": today + timedelta(days=26),
-        "refund_amount": paid / 2,
+        "refund_amount": deposit / 2,
         "refunded_amount": Decimal("0.00"),
         "refund_reason": "After changes deadline - 50% refund",
         "cancellation_reason": _("The client has found another date."),
