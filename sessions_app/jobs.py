@@ -18,7 +18,7 @@ from payments import ledger
 from sessions_app import deadlines, integrity, mail, notices, workflow
 from sessions_app.models import Session
 from sessions_app.models.session import lock_session
-from studio import audit
+from studio import audit, outbox
 from studio.conf import STUDIO
 from studio.errors import InvalidStateTransition, MissingResources, SessionNotFound
 from studio.jobs import Tally, tally
@@ -72,7 +72,7 @@ def send_payment_reminders(now: datetime, *, dry_run: bool = False) -> Report:
     due = Session.objects.present().filter(
         status=workflow.PRE_SCHEDULED, payment_deadline__gte=now, payment_deadline__lte=until
     )
-    return _one_by_one(due, _remind, _told_reminded if dry_run else None)
+    return _one_by_one(due, lambda pk: _remind(pk, now), _told_reminded if dry_run else None)
 
 
 def validate_integrity(now: datetime, *, dry_run: bool = False) -> Report:
@@ -117,7 +117,7 @@ def _assign_complete(pk: int, now: datetime) -> Session:
         raise Skip("resources_missing") from None
 
 
-def _remind(pk: int) -> Session:
+def _remind(pk: int, now: datetime) -> Session:
     with audit.act():
         session = lock_session(pk)
         if session.status != workflow.PRE_SCHEDULED:
@@ -127,7 +127,10 @@ def _remind(pk: int) -> Session:
             raise Skip("deposit_covered")
         occasion = session.payment_deadline.isoformat()
         if not mail.queue("payment_reminder_email", session, occasion=occasion, account=account):
-            raise Skip("reminded_already")
+            # Dropped because the deposit was in, which it no longer is: the client has not read it.
+            key = mail.key_of("payment_reminder_email", session, occasion)
+            if not outbox.take_up_again(key, now=now):
+                raise Skip("reminded_already")
     return session
 
 

@@ -1,5 +1,6 @@
 """The e-mails to a session's client: their facts, and whether they are still true when the worker sends them."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from email.mime.base import MIMEBase
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def queue(kind: str, session: "Session", *, occasion: object, account: "Account 
     ``occasion`` makes it the one e-mail for this act: the history row, or the deadline that it is about. ``account``
     spares the ledger's query to an act that has asked already.
     """
-    key = f"{kind}:{session.pk}:{occasion}"
+    key = key_of(kind, session, occasion)
     if outbox.is_queued(key):
         return False
     outbox.queue(
@@ -50,9 +51,13 @@ def queue(kind: str, session: "Session", *, occasion: object, account: "Account 
     return True
 
 
-def drop(session: "Session") -> None:
-    """What waits to be sent about the session is no longer to be said."""
-    outbox.drop(session)
+def key_of(kind: str, session: "Session", occasion: object) -> str:
+    return f"{kind}:{session.pk}:{occasion}"
+
+
+def drop(session: "Session", kinds: Iterable[str] | None = None) -> None:
+    """What waits to be sent about the session is no longer to be said, all of it or these kinds."""
+    outbox.drop(session, kinds)
 
 
 def facts_of(session: "Session", account: "Account | None" = None) -> dict[str, Any]:
@@ -153,7 +158,9 @@ def find(text: str) -> tuple[str, int] | None:
 def _session_of(email: "OutgoingEmail") -> "Session | None":
     from sessions_app.models import Session
 
-    return Session.objects.present().select_related("client", "room").filter(pk=email.about_id).first()
+    # Who was canceled has to learn of it, also when the session was taken out of the lists since.
+    rows = Session.objects.all() if email.kind == "cancellation_email" else Session.objects.present()
+    return rows.select_related("client", "room").filter(pk=email.about_id).first()
 
 
 def _still_to_be_reminded(session: "Session", email: "OutgoingEmail") -> bool:

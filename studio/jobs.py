@@ -134,7 +134,7 @@ class Tally:
         self._tell()
 
     def count_failed(self, name: str, error: BaseException) -> None:
-        self.errors[name] = f"{type(error).__name__}: {error}"[:200]
+        self.errors[name] = logs.private(f"{type(error).__name__}: {error}")[:200]
         self._tell()
 
     @property
@@ -387,7 +387,7 @@ def _outcome(name: str, now: datetime, jobs: tuple[Job, ...]) -> dict[str, Any]:
             "done": 0,
             "skipped": 0,
             "failed": 1,
-            "report": {"error": f"{type(error).__name__}: {error}"[:500]},
+            "report": {"error": logs.private(f"{type(error).__name__}: {error}")[:500]},
             "more": False,
         }
 

@@ -243,7 +243,7 @@ def outbox_page(request: HttpRequest, pk: int) -> HttpResponse:
     line = _line(row)
     reason = outbox.why_not_again(row, now)
     moves = [Move("resend", _("Send again"), reverse("outbox-resend", args=[row.pk]), reason, kind="primary")]
-    if line.is_dead:
+    if row.status in outbox.ASIDE_FROM:
         moves.append(Move("set-aside", _("Set aside"), reverse("outbox-set-aside", args=[row.pk])))
     return render(
         request,
@@ -297,11 +297,11 @@ def outbox_resend(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def outbox_set_aside(request: HttpRequest, pk: int) -> HttpResponse:
-    """A given-up e-mail needs nobody any more."""
+    """An e-mail that waits or was given up is not to be sent."""
     row = _mail(request, pk)
     if not outbox.set_aside(row, by=request.user, now=timezone.now()):
-        raise InvalidInput(_("Only what was given up can be set aside."), details={"failed": ["not_given_up"]})
-    text = _("The e-mail to %(to)s is set aside: it is not given up any more, and not sent.") % {"to": row.to}
+        raise InvalidInput(_("Only what waits or was given up can be set aside."), details={"failed": ["not_given_up"]})
+    text = _("The e-mail to %(to)s is set aside: it is not sent.") % {"to": row.to}
     return finish(request, Done(text, back(request, reverse("outbox-list")), facts={"id": row.pk}))
 
 

@@ -47,6 +47,8 @@ Extra = Callable[[OutgoingEmail], dict[str, Any]]
 Page = Callable[[OutgoingEmail], str]
 Counts = dict[str, int]
 
+ASIDE_FROM = (Status.DEAD, Status.WAITING)
+
 KINDS: frozenset[str] = frozenset(letters.ROWS)
 
 MAX_ATTEMPTS = 8
@@ -214,14 +216,26 @@ def send_again(rows: Iterable[OutgoingEmail], *, by: User, now: datetime) -> int
     return count
 
 
-def set_aside(row: OutgoingEmail, *, by: User, now: datetime) -> bool:
-    """A given-up e-mail needs nobody any more: it was told otherwise, or has nothing to say. Audited.
+def take_up_again(key: str, *, now: datetime) -> bool:
+    """Try an e-mail again that was dropped as untrue and is true once more; False when there is no such one.
 
-    False when it is not given up. Raises `AccessDenied`.
+    What a person has set aside stays there.
+    """
+    row = OutgoingEmail.objects.filter(key=key, status=Status.DROPPED).first()
+    if row is None or (row.tries and row.tries[-1]["what"] == "aside"):
+        return False
+    return requeue(row, now=now)
+
+
+def set_aside(row: OutgoingEmail, *, by: User, now: datetime) -> bool:
+    """An e-mail that was given up, or waits, is not to be sent: it was told otherwise, or was sent before the database
+    was put back. Audited.
+
+    False when it is in another state. Raises `AccessDenied`.
     """
     with audit.act():
         access.require(by, Perm.SYSTEM_SETTINGS)
-        found = OutgoingEmail.objects.select_for_update().filter(pk=row.pk, status=Status.DEAD).first()
+        found = OutgoingEmail.objects.select_for_update().filter(pk=row.pk, status__in=ASIDE_FROM).first()
         if found is None:
             return False
         tries = _noted(found, "aside", now, by=by.full_name)

@@ -76,7 +76,7 @@ def delete_session(session: Session, *, by: "User", now: datetime) -> None:
             raise ImmutableSession(_("Cancel the session first."), details={"current": locked.status})
         booking.release(locked.pk, now=now)
         notices.forget(locked)
-        mail.drop(locked)
+        mail.drop(locked, set(mail.STATES_OF) - {"cancellation_email"})
         locked.deleted_at = now
         touch(locked, by=by, now=now)
         audit.record("session_deleted", by=by, about=locked)

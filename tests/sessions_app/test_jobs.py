@@ -12,6 +12,7 @@ from sessions_app import jobs, workflow
 from sessions_app.actions import pay
 from sessions_app.models import Client, Session, SessionDetail
 from studio import jobs as schedule
+from studio import outbox
 from studio.models import JobRun, Notice, OutgoingEmail
 from tests.factories.at_work import row_counts
 from tests.factories.domain import Studio, at
@@ -225,7 +226,7 @@ def test_what_is_left_as_it_is_does_not_hold_up_what_comes_behind_it(monkeypatch
     studio = Studio()
     sessions = [studio.walk(workflow.PRE_SCHEDULED, when=studio.when(20 + n)).session for n in range(5)]
     morning = sessions[0].payment_deadline - timedelta(hours=12)
-    assert jobs._remind(sessions[0].pk) and jobs._remind(sessions[3].pk)
+    assert jobs._remind(sessions[0].pk, morning) and jobs._remind(sessions[3].pk, morning)
     # Each part takes one session.
     monkeypatch.setattr(schedule.Tally, "is_time_to_stop", property(lambda tally: bool(tally.done or tally.skipped)))
     if by_hand:
@@ -279,3 +280,25 @@ def register_verified(studio: Studio, session: Session, amount: str) -> None:
         session, amount=Decimal(amount), by=studio.coordinator, now=studio.now, **document
     ):
         pay.verify(payment, by=studio.coordinator, now=studio.now)
+
+
+def test_a_reminder_that_was_dropped_is_sent_when_it_is_true_again(studio_with_deadline):
+    """The deposit was verified, so the reminder went; then it was voided: the client has read nothing (D5)."""
+    studio, session, eve = studio_with_deadline
+    jobs.send_payment_reminders(eve)
+    reminder = OutgoingEmail.objects.get(kind="payment_reminder_email")
+    OutgoingEmail.objects.filter(pk=reminder.pk).update(status="dropped")
+    assert jobs.send_payment_reminders(eve)["done"] == 1
+    reminder.refresh_from_db()
+    assert reminder.status == "waiting"
+    admin = studio.admin
+    assert outbox.set_aside(reminder, by=admin, now=eve)
+    assert jobs.send_payment_reminders(eve)["report"]["skipped"] == {"reminded_already": [session.code]}
+
+
+@pytest.fixture
+def studio_with_deadline():
+    studio = Studio()
+    session = studio.walk(workflow.PRE_SCHEDULED).session
+    day = session.payment_deadline.astimezone(session.local_start.tzinfo).date()
+    return studio, session, at(day - timedelta(days=1), "09:00")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core import mail as django_mail
 from django.urls import reverse
+from django.utils import timezone
 from icalendar import Calendar
 
 from payments.models import PaymentMethod
@@ -369,3 +370,24 @@ def test_an_email_leads_to_its_session_and_is_found_by_its_code(django_assert_nu
     assert list(outbox.search(walk.session.code)) == [row]
     assert list(outbox.search(row.to[:6].upper())) == [row]
     assert not outbox.search("@example").exists()
+
+
+def test_a_deleted_session_still_tells_its_client_that_it_is_off():
+    studio = Studio()
+    walk = studio.walk(workflow.CONFIRMED)
+    OutgoingEmail.objects.filter(kind="confirmation_email").update(status="sent", sent_at=walk.now)
+    walk.to(workflow.CANCELED)
+    book.delete_session(walk.session, by=studio.admin, now=walk.now)
+    assert waiting() == ["cancellation_email"]
+    outbox.deliver(now=timezone.now())
+    assert [letter.to for letter in django_mail.outbox] == [[studio.client.email]]
+
+
+def test_moving_the_delivery_to_and_fro_tells_the_last_date_once():
+    studio = Studio()
+    session = studio.walk(workflow.IN_EDITING).session
+    OutgoingEmail.objects.all().delete()
+    for minute, days in enumerate((9, 12, 9)):
+        now = studio.now + timedelta(days=60, minutes=minute)
+        editing.move_delivery(session, editing_days=days, note="Busy", by=studio.editor, now=now)
+    assert waiting() == ["delivery_date_email"]
