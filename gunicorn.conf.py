@@ -1,6 +1,13 @@
 """How gunicorn serves Atelier; it reads this file when started in this directory."""
 
 import os
+import sys
+from pathlib import Path
+
+# Started by its script, gunicorn does not look here for modules before it has read this file.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from studio import logs
 
 wsgi_app = "studio.wsgi"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
@@ -13,4 +20,5 @@ graceful_timeout = 5
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Its default is a socket in the person's home, which two installations would share.
 control_socket_disable = True
-loglevel = "warning"
+# Its own lines look like ours. The line of each request is ours (studio/middleware.py): it has no query.
+logconfig_dict = logs.configuration(os.environ.get("LOG_FORMAT", "line"), os.environ.get("LOG_LEVEL", "INFO"))

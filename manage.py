@@ -15,12 +15,15 @@ WITHOUT_DATABASE = {
     "compile_translations",
     "demo",  # starts it itself, with its own data directory
     "diffsettings",
+    "doctor",  # starts it only where there is one, and tells when it does not start
     "findstatic",
     "help",
     "makemessages",
     "startapp",
     "version",
 }
+# Commands that are run beside a demo that serves, and have to see mail and settings as its processes do.
+BESIDE_THE_DEMO = {"deliver_outbox", "doctor", "run_job"}
 
 
 def main() -> None:
@@ -29,6 +32,8 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in BESIDE_THE_DEMO and not os.environ.get("DATABASE_URL"):
+        join_demo(sys.argv[2:])
     if os.environ.get("DATABASE_URL") or command in WITHOUT_DATABASE or command.startswith("-"):
         database = nullcontext()
     else:
@@ -37,6 +42,21 @@ def main() -> None:
         database = embedded.Cluster(embedded.data_directory(Path(__file__).parent))
     with database:
         execute_from_command_line(sys.argv)
+
+
+def join_demo(arguments: list[str]) -> None:
+    """Have the settings, which come from the environment, be those of the demo that serves from this data directory."""
+    from argparse import ArgumentParser
+
+    from studio import embedded
+
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--data")
+    told, _others = parser.parse_known_args(arguments)
+    if told.data:
+        os.environ["ATELIER_DATA"] = told.data
+    for name, value in embedded.demo_environment(embedded.data_directory(Path(__file__).parent)).items():
+        os.environ.setdefault(name, value)
 
 
 if __name__ == "__main__":

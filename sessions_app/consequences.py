@@ -211,18 +211,29 @@ def _time_is_free(scene: Scene) -> Consequence | None:
 
 
 def _photographers_are_told(scene: Scene) -> Consequence | None:
-    names = _names(scene.on_it)
+    names = _names(_told(scene.on_it, scene))
     return Consequence("bell", _("Told on their dashboard: %(names)s.") % {"names": names}) if names else None
 
 
 def _freed_are_told(scene: Scene) -> Consequence | None:
-    names = _names(scene.holding)
+    names = _names(_told(scene.holding, scene))
     return Consequence("bell", _("Told that they are free: %(names)s.") % {"names": names}) if names else None
 
 
 def _editors_are_told(scene: Scene) -> Consequence:
-    editors = get_user_model().objects.active().in_role(Role.EDITOR).count()
+    editors = get_user_model().objects.active().in_role(Role.EDITOR).exclude(pk=scene.by.pk).count()
     return Consequence("bell", _("All editors are told that it waits for one of them (%(n)s).") % {"n": editors})
+
+
+def _told(rows: Iterable[StaffReservation], scene: Scene) -> list[StaffReservation]:
+    """Nobody is told of what they do themselves."""
+    return [row for row in rows if row.staff.is_active and row.staff_id != scene.by.pk]
+
+
+def _named_editor_is_told(scene: Scene) -> Consequence | None:
+    if not is_admin(scene.by):
+        return None
+    return Consequence("bell", _("Somebody else whom you make its editor is told on their dashboard."))
 
 
 def _coordination_is_told(scene: Scene) -> Consequence:
@@ -292,6 +303,7 @@ TELLERS: dict[str, Teller] = {
     "release_time": _time_is_free,
     "tell_photographers": _photographers_are_told,
     "tell_editors": _editors_are_told,
+    "tell_editor": _named_editor_is_told,
     "tell_coordinators_ready": _coordination_is_told,
     "tell_freed": _freed_are_told,
     "mail_confirmation": _mail("confirmation_email"),
@@ -299,7 +311,7 @@ TELLERS: dict[str, Teller] = {
     "mail_cancellation": _mail("cancellation_email"),
     "drop_mail": _waiting_mail_is_dropped,
     "drop_notices": _silent,
-    "drop_queue_notices": _silent,
+    "drop_untrue_notices": _silent,
 }
 
 

@@ -54,7 +54,6 @@ class Act:
     account: "Account | None" = None
     """Where the session's money stands; empty again once an effect has changed that."""
     history: "StatusHistory | None" = None
-    refund: Decimal = money.ZERO
     freed: list["User"] = field(default_factory=list)
 
     @property
@@ -165,7 +164,6 @@ def owe_refund(session: "Session", act: Act) -> None:
     refund = refund_of(session, account, initiator=act.payload["initiator"], now=act.now, status=act.source)
     session.refund_reason = refund.reason
     session.kept_amount = account.net_paid - account.pending_refunds - refund.amount
-    act.refund = refund.amount
     if account.total_paid or account.pending_in:
         act.account = None
     if refund.amount > 0:
@@ -192,19 +190,19 @@ def people_on(session: "Session") -> list["User"]:
 
 
 def tell_photographers(session: "Session", act: Act) -> None:
-    notices.tell(people_on(session), "session_settled", session)
+    notices.tell(people_on(session), "session_settled", session, by=act.by)
 
 
 def tell_editors(session: "Session", act: Act) -> None:
-    notices.tell(get_user_model().objects.active().in_role(Role.EDITOR), "session_for_editing", session)
+    notices.tell(get_user_model().objects.active().in_role(Role.EDITOR), "session_for_editing", session, by=act.by)
 
 
 def tell_coordinators_ready(session: "Session", act: Act) -> None:
-    notices.tell(get_user_model().objects.active().in_role(Role.COORDINATOR), "material_ready", session)
+    notices.tell(get_user_model().objects.active().in_role(Role.COORDINATOR), "material_ready", session, by=act.by)
 
 
 def tell_freed(session: "Session", act: Act) -> None:
-    notices.tell(act.freed, "assignment_off", session)
+    notices.tell(act.freed, "assignment_off", session, by=act.by)
 
 
 def mail_confirmation(session: "Session", act: Act) -> None:
@@ -216,9 +214,7 @@ def mail_material_ready(session: "Session", act: Act) -> None:
 
 
 def mail_cancellation(session: "Session", act: Act) -> None:
-    mail.queue(
-        "cancellation_email", session, occasion=act.history.pk, account=act.account, refund_amount=str(act.refund)
-    )
+    mail.queue("cancellation_email", session, occasion=act.history.pk, account=act.account)
 
 
 def drop_mail(session: "Session", act: Act) -> None:
@@ -229,9 +225,14 @@ def drop_notices(session: "Session", act: Act) -> None:
     notices.drop(session)
 
 
-def drop_queue_notices(session: "Session", act: Act) -> None:
-    """The other editors were told that it waits: it does not any more, and they no longer see it."""
-    notices.drop(session, ["session_for_editing"])
+def drop_untrue_notices(session: "Session", act: Act) -> None:
+    """Editors were told that it waits for one, coordinators that something is missing: not any more."""
+    notices.drop_untrue(session)
+
+
+def tell_editor(session: "Session", act: Act) -> None:
+    """Somebody else put it on their desk (D11); who took it knows."""
+    notices.tell([session.assigned_editor], "session_given_to_edit", session, by=act.by)
 
 
 EFFECTS: dict[str, Effect] = {
@@ -256,6 +257,7 @@ EFFECTS: dict[str, Effect] = {
         release_time,
         tell_photographers,
         tell_editors,
+        tell_editor,
         tell_coordinators_ready,
         tell_freed,
         mail_confirmation,
@@ -263,6 +265,6 @@ EFFECTS: dict[str, Effect] = {
         mail_cancellation,
         drop_mail,
         drop_notices,
-        drop_queue_notices,
+        drop_untrue_notices,
     )
 }

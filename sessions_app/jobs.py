@@ -18,7 +18,7 @@ from payments import ledger
 from sessions_app import deadlines, integrity, mail, notices, workflow
 from sessions_app.models import Session
 from sessions_app.models.session import lock_session
-from studio import audit
+from studio import audit, outbox
 from studio.conf import STUDIO
 from studio.errors import InvalidStateTransition, MissingResources, SessionNotFound
 from studio.jobs import Tally, tally
@@ -72,7 +72,7 @@ def send_payment_reminders(now: datetime, *, dry_run: bool = False) -> Report:
     due = Session.objects.present().filter(
         status=workflow.PRE_SCHEDULED, payment_deadline__gte=now, payment_deadline__lte=until
     )
-    return _one_by_one(due, _remind, _told_reminded if dry_run else None)
+    return _one_by_one(due, lambda pk: _remind(pk, now), _told_reminded if dry_run else None)
 
 
 def validate_integrity(now: datetime, *, dry_run: bool = False) -> Report:
@@ -88,8 +88,7 @@ def _cancel_unpaid(pk: int, now: datetime) -> Session:
             raise Skip("deposit_covered")
 
     try:
-        # The row is locked and read by the act itself: this is only its name.
-        return Session(pk=pk).cancel(by=None, now=now, unless=last_look, reason=UNPAID, initiator="system")
+        return Session.known_by(pk).cancel(by=None, now=now, unless=last_look, reason=UNPAID, initiator="system")
     except InvalidStateTransition:
         raise Skip("no_longer_due") from None
     except Skip as skip:
@@ -107,7 +106,7 @@ def _assign_complete(pk: int, now: datetime) -> Session:
             raise Skip("no_longer_due")
 
     try:
-        return Session(pk=pk).assign(by=None, now=now, unless=last_look)
+        return Session.known_by(pk).assign(by=None, now=now, unless=last_look)
     except InvalidStateTransition:
         raise Skip("no_longer_due") from None
     except MissingResources:
@@ -118,7 +117,7 @@ def _assign_complete(pk: int, now: datetime) -> Session:
         raise Skip("resources_missing") from None
 
 
-def _remind(pk: int) -> Session:
+def _remind(pk: int, now: datetime) -> Session:
     with audit.act():
         session = lock_session(pk)
         if session.status != workflow.PRE_SCHEDULED:
@@ -128,22 +127,32 @@ def _remind(pk: int) -> Session:
             raise Skip("deposit_covered")
         occasion = session.payment_deadline.isoformat()
         if not mail.queue("payment_reminder_email", session, occasion=occasion, account=account):
-            raise Skip("reminded_already")
+            # Dropped because the deposit was in, which it no longer is: the client has not read it.
+            key = mail.key_of("payment_reminder_email", session, occasion)
+            if not outbox.take_up_again(key, now=now):
+                raise Skip("reminded_already")
     return session
 
 
 def _one_by_one(due: Any, do: Callable[[int], Session], told: Callable[[Session], str] | None) -> Report:
-    """Do each session that is due. With ``told`` it is a dry run: each is undone again, and told in the plan."""
+    """Do each session that is due. With ``told`` it is a dry run: each is undone again, and told in the plan.
+
+    A later part goes on behind the last session of the one before: those that are left as they are stay due, and would
+    be all that it comes to.
+    """
     counts = tally()
     again: list[tuple[int, str]] = []
-    for pk, code in due.order_by("pk").values_list("pk", "code"):
+    more = False
+    for pk, code in due.filter(pk__gt=counts.after).order_by("pk").values_list("pk", "code"):
         if counts.is_time_to_stop:
-            return counts.as_outcome(more=True)
+            more = True
+            break
         if not _try(pk, code, do, told, counts, is_last=False):
             again.append((pk, code))
+        counts.after = pk
     for pk, code in again:
         _try(pk, code, do, told, counts, is_last=True)
-    return counts.as_outcome()
+    return counts.as_outcome(more=more)
 
 
 def _try(

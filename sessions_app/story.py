@@ -31,6 +31,7 @@ from sessions_app.consequences import (
 )
 from sessions_app.facts import load_facts
 from sessions_app.states import TURN, Status
+from studio import mail_faults
 from studio.access import allows
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
@@ -154,7 +155,13 @@ class Mail:
     status: str
     status_label: str
     when: datetime
-    error: str
+    why: str
+    next_try: datetime | None
+    url: str
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.status == OutgoingEmail.Status.DEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +245,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         register=register_move(session, account, payments, by=by),
         owe=owe_move(session, account, by=by),
         record=clients.record_of(session.client),
-        mails=mails_about(session),
+        mails=mails_about(session, by=by),
         events=[event_of(row) for row in history],
         may_see_client=allows(by, Perm.CLIENT_VIEW),
         **own_pages(session, by),
@@ -525,9 +532,11 @@ def owe_move(session: "Session", account: Account, *, by: "User") -> Move | None
 # -- mail --------------------------------------------------------------------------------------------------------------
 
 
-def mails_about(session: "Session") -> list[Mail]:
+def mails_about(session: "Session", *, by: "User") -> list[Mail]:
+    """What the client was told, and what they were not: sent, waiting, dropped, given up and why."""
     kinds = sentences_of_mail()
     rows = OutgoingEmail.objects.filter(about_type=session._meta.label_lower, about_id=session.pk)
+    reads_outbox = allows(by, Perm.SYSTEM_SETTINGS)
     return [
         Mail(
             what=str(kinds.get(row.kind, row.kind)),
@@ -535,7 +544,9 @@ def mails_about(session: "Session") -> list[Mail]:
             status=row.status,
             status_label=str(row.get_status_display()),
             when=row.sent_at or row.created_at,
-            error=row.last_error if row.status != OutgoingEmail.Status.SENT else "",
+            why=mail_faults.in_words(row.last_error) if row.status != OutgoingEmail.Status.SENT else "",
+            next_try=row.next_try_at if row.status == OutgoingEmail.Status.WAITING and row.last_error else None,
+            url=reverse("outbox-page", args=[row.pk]) if reads_outbox else "",
         )
         for row in rows.order_by("-created_at", "-id")
     ]

@@ -256,7 +256,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             guards=(payment_is_in_time, deposit_is_in),
             prepare=("record_deposit",),
             effects=("clear_payment_deadline", "set_changes_deadline", "keep_refund_terms"),
-            tells=("mail_confirmation",),
+            tells=("drop_untrue_notices", "mail_confirmation"),
             optional=("deposit",),
         ),
         Transition(
@@ -267,7 +267,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             roles=OFFICE,
             guards=(changes_are_still_possible,),
             effects=("keep_changes_deadline", "clear_deadlines"),
-            tells=("drop_mail",),
+            tells=("drop_mail", "drop_untrue_notices"),
         ),
         Transition(
             name="assign",
@@ -277,7 +277,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             roles=OFFICE,
             guards=(changes_are_over, resources_are_there),
             effects=("set_delivery_date",),
-            tells=("tell_photographers",),
+            tells=("drop_untrue_notices", "tell_photographers"),
             system=frozenset({CONFIRMED}),
         ),
         Transition(
@@ -299,7 +299,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             guards=(nobody_edits_it, editor_is_an_editor, editor_has_room),
             prepare=("lock_editor",),
             effects=("set_editor",),
-            tells=("drop_queue_notices",),
+            tells=("drop_untrue_notices", "tell_editor"),
             from_queue=True,
             optional=("editor",),
             for_admin=("editor",),
@@ -320,6 +320,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             roles=OFFICE,
             guards=(is_paid_if_required,),
             effects=("fix_commissions", "release_time"),
+            tells=("drop_untrue_notices",),
         ),
         Transition(
             name="cancel",

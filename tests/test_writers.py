@@ -178,7 +178,8 @@ ENTRY_POINTS = {
 
 def is_entry_point(name: str) -> bool:
     file = name.rsplit("/", 1)[-1]
-    return name in ENTRY_POINTS or "/views/" in name or "/management/" in name or file in ("views.py", "admin.py")
+    entered = file.endswith(("views.py", "admin.py")) or "/views/" in name or "/management/" in name
+    return entered or name in ENTRY_POINTS
 
 
 def clock_reads(tree: ast.AST) -> Iterator[tuple[str, int]]:

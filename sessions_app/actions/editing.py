@@ -48,6 +48,7 @@ def move_delivery(session: Session, *, editing_days: int, note: str, by: "User",
         session.estimated_delivery_date = delivery
         session.editor_observations = _with_note(session.editor_observations, note, now)
         touch(session, by=by, now=now)
+        mail.drop(session, ["delivery_date_email"])
         mail.queue("delivery_date_email", session, occasion=now.isoformat())
         audit.record("delivery_moved", by=by, about=session, delivery=delivery.isoformat(), note=note.strip())
     return session

@@ -35,6 +35,7 @@ def give_room(session: Session, *, room_id: int, by: "User", now: datetime) -> S
             raise InvalidInput(_("An external session has no room."), field="room")
         booking.reserve_room(session_id=session.pk, room_id=room_id, span=session.span, by=by, now=now)
         session.room_id = room_id
+        notices.drop_if_complete(session)
         touch(session, by=by, now=now)
     return session
 
@@ -83,7 +84,8 @@ def assign_photographer(
             notes=notes.strip(),
         )
         sync_grants(session, assignment.staff)
-        notices.tell([assignment.staff], "session_assigned", session)
+        notices.drop_if_complete(session)
+        notices.tell([assignment.staff], "session_assigned", session, by=by)
         touch(session, by=by, now=now)
     return assignment
 
@@ -112,8 +114,9 @@ def reassign(
         new = booking.replace_staff(old, staff_id=photographer_id, coverage=coverage, by=by, now=now)
         for person in (old.staff, new.staff):
             sync_grants(session, person)
-        notices.tell([old.staff], "assignment_changed", session)
-        notices.tell([new.staff], "assignment_changed", session)
+        notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old.staff])
+        notices.tell([old.staff], "assignment_changed", session, by=by, variant="off")
+        notices.tell([new.staff], "assignment_changed", session, by=by)
         touch(session, by=by, now=now)
     return new
 
@@ -134,7 +137,8 @@ def take_off(session: Session, *, assignment_id: int, by: "User", now: datetime)
         if was_lead:
             booking.lead(session.pk, _current(session).order_by("id").first())
         sync_grants(session, old.staff)
-        notices.tell([old.staff], "assignment_changed", session)
+        notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old.staff])
+        notices.tell([old.staff], "assignment_changed", session, by=by, variant="off")
         touch(session, by=by, now=now)
 
 
@@ -147,7 +151,8 @@ def change_coverage(
         assignment = _assignment(session, assignment_id)
         _refuse_stray_coverage(session, coverage)
         booking.change_coverage(assignment, coverage=coverage)
-        notices.tell([assignment.staff], "session_moved", session)
+        when = coverage.start.isoformat()
+        notices.tell([assignment.staff], "coverage_changed", session, by=by, when=when)
         touch(session, by=by, now=now)
     return assignment
 
@@ -177,7 +182,10 @@ def change_editor(session: Session, *, editor: "User", by: "User", now: datetime
         for person in {old, editor} - {None}:
             sync_grants(session, person)
         audit.record("admin_override", by=by, about=session, act="change_editor", editor=editor.full_name)
-        notices.tell([editor], "session_given_to_edit", session)
+        if old is not None:
+            notices.drop(session, notices.TO_EDITORS, people=[old])
+            notices.tell([old], "session_taken_from_edit", session, by=by)
+        notices.tell([editor], "session_given_to_edit", session, by=by)
     return session
 
 

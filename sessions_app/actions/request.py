@@ -187,7 +187,7 @@ def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) 
         )
     if session.starts_at <= now and is_admin(by):
         audit.record("retroactive_entry", by=by, about=session, session_date=str(session.session_date))
-    notices.tell(people_on(session), "session_moved", session)
+    notices.tell(people_on(session), "session_moved", session, by=by)
 
 
 def _change_type(session: Session, session_type: str, *, now: datetime) -> None:

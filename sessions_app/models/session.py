@@ -454,6 +454,11 @@ class Session(models.Model):
         self._prefetched_objects_cache = {}
 
     @classmethod
+    def known_by(cls, pk: int) -> "Session":
+        """A session by its key alone, to be moved: ``move`` locks and reads the row, and fills this instance in."""
+        return cls(pk=pk)
+
+    @classmethod
     def open(cls, *, by: "User", now: datetime, **values: Any) -> "Session":
         """Write a new request with its first history row. ``actions.request`` asks for permission and checks."""
         session = cls(code=next_code(now), created_at=now, created_by=by, updated_at=now, updated_by=by, **values)

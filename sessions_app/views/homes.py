@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sessions_app import board, own_work
+from studio import notices
 from studio.access import allows
 from studio.conf import STUDIO
-from studio.notices import unread
 from studio.roles import Perm, Role, is_admin, roles_of
 
 NOTICES_SHOWN = 5
@@ -26,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "greeting": greeting(now, user.short_name),
         "today": now,
-        "notices": list(unread(user)[:NOTICES_SHOWN]),
+        "notices": notices.lines(notices.unread(user)[:NOTICES_SHOWN], user),
         "notices_url": reverse("notice-list"),
     }
     if allows(user, Perm.SESSION_VIEW_ALL):

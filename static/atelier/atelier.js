@@ -77,7 +77,10 @@
     region.replaceChildren(words.content.cloneNode(true));
     region.scrollIntoView({ block: "nearest" });
   };
+  // The database is away or busy: that has words of its own, from us and not from a server in front.
+  const isOutage = (xhr) => xhr.status === 503 && xhr.getResponseHeader("HX-Retarget") !== null;
   document.addEventListener("htmx:beforeSwap", (event) => {
+    if (isOutage(event.detail.xhr)) event.detail.shouldSwap = true;
     // The session ended meanwhile: the sign-in page has no place inside this one.
     if (/<body[^>]*data-signed-out/.test(event.detail.serverResponse || "")) { event.detail.shouldSwap = false; window.location.reload(); }
   });
@@ -89,6 +92,6 @@
   });
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.matches("form")) setTimeout(() => lock(event.target), 0); });
   document.addEventListener("htmx:afterRequest", (event) => { if (event.target.matches("form")) setTimeout(() => unlock(event.target), 0); });
-  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) say("say-broken"); });
+  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500 && !isOutage(event.detail.xhr)) say("say-broken"); });
   document.addEventListener("htmx:sendError", () => say("say-offline"));
 })();

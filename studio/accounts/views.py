@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
@@ -90,6 +91,21 @@ class SetPassword(auth_views.PasswordResetConfirmView):
         response = super().form_valid(form)
         messages.success(self.request, _("Your password is set. You can sign in now."))
         return response
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where the browser is, for the throttle: as the proxy tells, where its headers are trusted.
+
+    The last address is the one that the proxy saw; what stands before it is the client's own claim.
+    Without this everybody would come from the proxy, and anybody could lock a colleague out.
+    """
+    told = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUST_PROXY_HEADERS:
+        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or told
+    try:
+        return str(ip_address(told))
+    except ValueError:
+        return None  # a unix socket has no address
 
 
 def locked_out(

@@ -17,7 +17,7 @@ from sessions_app import workflow
 from sessions_app.actions import pay, price
 from sessions_app.models import Client, Session
 from studio.conf import STUDIO
-from studio.models import User
+from studio.models import OutgoingEmail, User
 from studio.roles import Role
 from tests.factories.domain import ClientFactory, ItemFactory, PackageFactory, Studio, Walk, person
 
@@ -55,6 +55,8 @@ class AtWork:
             "payment_id": self.payments["refund" if route == "payment-pay-out" else "pending"].pk,
             "name": "cancel",
             "number": 1,
+            "kind": "confirmation_email",
+            "language": "es",
             "uidb64": "MQ",
             "token": "forged",
         } | given
@@ -106,6 +108,8 @@ def build() -> AtWork:
         catalogue={
             "client": studio.client.pk,
             "item": package.content.first().item_id,
+            "mail": OutgoingEmail.objects.order_by("pk").first().pk,
+            "notice": studio.coordinator.notices.order_by("pk").first().pk,
             "package": package.pk,
             "room": room.pk,
             "staff": studio.editor.pk,
@@ -185,6 +189,11 @@ PK_OF = {
     "client-delete": "client",
     "client-statement": "client",
     "item-edit": "item",
+    "outbox-page": "mail",
+    "outbox-html": "mail",
+    "outbox-resend": "mail",
+    "outbox-set-aside": "mail",
+    "notice-open": "notice",
     "package-edit": "package",
     "room-edit": "room",
     "staff-edit": "staff",

@@ -18,14 +18,17 @@ pytestmark = pytest.mark.django_db
 
 def test_a_session_walks_the_whole_path():
     studio = Studio()
-    walk = studio.walk(workflow.COMPLETED)
+    walk = studio.walk(workflow.READY)
     session = walk.session
+    delivery = Notice.objects.filter(kind="material_ready", recipient=studio.coordinator)
+    assert delivery.exists()
+    walk.to(workflow.COMPLETED)
     session.refresh_from_db()
     assert session.status == workflow.COMPLETED
     assert [row.new_status for row in session.history.all()] == list(workflow.PATH)
     assert validate_payments(session.pk)["total_paid"] == session.deposit_amount == 500
     assert set(OutgoingEmail.objects.values_list("kind", flat=True)) == {"confirmation_email", "material_ready_email"}
-    assert Notice.objects.filter(kind="material_ready", recipient=studio.coordinator).exists()
+    assert not delivery.exists(), "it is delivered"
     assert not session.assignments.filter(released_at=None).exists()
 
 

@@ -18,7 +18,7 @@ from django.utils import translation
 from studio import outbox
 from studio.accounts import people
 from studio.accounts.mail import set_password_link
-from studio.accounts.views import locked_out
+from studio.accounts.views import client_address, locked_out
 from studio.errors import AccessDenied, InvalidInput
 from studio.models import AuditEvent, OutgoingEmail, User
 from studio.roles import Role, roles_of
@@ -152,6 +152,41 @@ def test_too_many_attempts_lock_the_door_and_say_so(client, settings):
     assert "ana@studio.example" in right.text
     assert int(right["Retry-After"]) > 0
     assert "_auth_user_id" not in client.session
+
+
+def test_lock_is_for_the_address_that_the_proxy_saw(client, settings):
+    """Else everybody comes from the proxy, and anybody may lock a colleague out."""
+    settings.AXES_ENABLED = True
+    settings.AXES_FAILURE_LIMIT = 3
+    settings.TRUST_PROXY_HEADERS = True
+    make_user(Role.EDITOR, email="ana@studio.example")
+
+    def answer(password: str, forwarded: str) -> int:
+        told = {"username": "ana@studio.example", "password": password}
+        return client.post(reverse("login"), told, headers={"X-Forwarded-For": forwarded}).status_code
+
+    for claimed in ("198.51.100.1", "198.51.100.2", "198.51.100.3"):
+        answer("wrong", f"{claimed}, 203.0.113.7")
+    assert answer(PASSWORD, "198.51.100.4, 203.0.113.7") == 429
+    assert answer(PASSWORD, "203.0.113.7, 192.0.2.1") == 302
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "remote", "address"),
+    [
+        (False, "203.0.113.7", "192.0.2.1", "192.0.2.1"),
+        (True, "203.0.113.7", "192.0.2.1", "203.0.113.7"),
+        (True, "2001:db8::7", "", "2001:db8::7"),
+        (True, "", "192.0.2.1", "192.0.2.1"),
+        (True, "unknown", "192.0.2.1", None),
+        (False, "203.0.113.7", "", None),
+    ],
+)
+def test_address_of_a_browser(settings, trusted, forwarded, remote, address):
+    settings.TRUST_PROXY_HEADERS = trusted
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    request = RequestFactory().post("/sign-in/", headers=headers, REMOTE_ADDR=remote)
+    assert client_address(request) == address
 
 
 def test_lock_is_told_to_machines_too():
@@ -305,6 +340,19 @@ def test_invitation_of_somebody_deactivated_meanwhile_is_not_sent(admin):
     User.objects.filter(pk=person.pk).update(is_active=False)
     assert outbox.deliver()["dropped"] == 1
     assert mail.outbox == []
+
+
+def test_invitation_that_waits_goes_to_the_address_that_was_corrected_meanwhile(admin):
+    """The link opens the account: it must not reach whoever has the mistyped address."""
+    person = _invite(admin, email="stranger@example.test")
+    people.change(
+        person, by=admin, email="nora@example.test", full_name="Nora Right", roles=[Role.EDITOR], is_active=True
+    )
+    outbox.deliver()
+    [sent] = mail.outbox
+    assert sent.to == ["nora@example.test"]
+    assert "Nora Right" in sent.body
+    assert OutgoingEmail.objects.get().to == "nora@example.test"
 
 
 def test_new_link_can_be_sent(office, admin):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.test import Client
 from django.urls import include, path, reverse
 from django.utils import translation
 
-from studio import audit, errors
+from studio import audit, errors, views
 from studio.access import require
 from studio.errors import BY_CODE, AccessDenied, InvalidInput, NotFound, RoomNotAvailable
 from studio.models import AuditEvent, User
+from studio.outages import Outage, outage_of
 from studio.roles import Perm, Role
 from tests.factories.studio import make_user
 
@@ -58,6 +61,27 @@ def _echo(request: HttpRequest) -> HttpResponse:
     return JsonResponse(dict(request.POST.lists()))
 
 
+def _database_says(request: HttpRequest, state: str) -> HttpResponse:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'of {state}' USING ERRCODE = '{state}'; END $$")
+    return HttpResponse("never")
+
+
+def _lost(request: HttpRequest, how: str) -> HttpResponse:
+    """Loses its connection in the middle of a transaction, and then goes on in one of three ways."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        except OperationalError:
+            if how == "told":
+                raise
+            if how == "followed":
+                User.objects.count()
+            elif how == "hidden":
+                raise RuntimeError("a fault of the program, whatever came before") from None
+    return HttpResponse("never")
+
+
 def _say(request: HttpRequest) -> HttpResponse:
     return HttpResponse(translation.gettext("Photographer"))
 
@@ -70,6 +94,8 @@ urlpatterns = [
     path("missing/", _missing),
     path("broken/", _broken),
     path("conflict/", _conflict),
+    path("database-says/<state>/", _database_says),
+    path("lost/<how>/", _lost),
     path("echo/", _echo),
     path("say/", _say),
     path("", include("studio.urls")),
@@ -186,6 +212,118 @@ def test_error_of_the_program_says_nothing_of_it(signed_in):
     assert answer.json()["details"]["request_id"] == answer["X-Request-ID"]
 
 
+# --- The database is away, or busy ----------------------------------------------------------
+
+AWAY = ("57P01", "57P02", "57P03", "57014", "08006", "53300", "53100", "58030", "25006", "25P03", "40003")
+BUSY = ("40001", "40P01", "55P03")
+
+
+@pytest.fixture
+def visitor(signed_in):
+    signed_in.raise_request_exception = False
+    return signed_in
+
+
+@pytest.mark.parametrize("state", AWAY + BUSY)
+def test_outage_is_told_as_one_in_every_form(visitor, state):
+    code, seconds = ("BUSY", "1") if state in BUSY else ("UNAVAILABLE", "10")
+    page = visitor.get(f"/database-says/{state}/?next=1")
+    machine = visitor.get(f"/database-says/{state}/", headers=JSON)
+    fragment = visitor.get(f"/database-says/{state}/", headers=HTMX)
+    for answer in (page, machine, fragment):
+        assert answer.status_code == 503
+        assert answer["Retry-After"] == seconds
+        assert answer["Cache-Control"] == "no-store"
+        assert "RAISE" not in answer.text and f"of {state}" not in answer.text
+    assert page.text.startswith("<!doctype html>")
+    assert code in page.text and page["X-Request-ID"] in page.text
+    assert machine.json()["code"] == code
+    assert machine.json()["details"] == {"request_id": machine["X-Request-ID"], "retry_after": int(seconds)}
+    assert "<html" not in fragment.text
+    assert fragment["X-Request-ID"] in fragment.text
+    assert (fragment["HX-Retarget"], fragment["HX-Reswap"]) == ("#messages", "innerHTML")
+
+
+@pytest.mark.parametrize("state", ["42P01", "42601", "22012", "23505", "23P01", "XX000", "0A000", "P0001"])
+def test_error_of_the_program_in_the_database_stays_one(visitor, state):
+    answer = visitor.get(f"/database-says/{state}/", headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (500, "SERVER_ERROR")
+    assert "Retry-After" not in answer
+
+
+def test_outage_says_what_to_do_and_offers_to_repeat_only_what_may_be_repeated(visitor):
+    visitor.cookies["django_language"] = "en"
+    User.objects.update(language="en")
+    read = visitor.get("/database-says/57P01/")
+    act = visitor.post("/database-says/57P01/")
+    for answer in (read, act):
+        assert "The database does not answer just now" in answer.text
+        assert "look first whether it was saved" in answer.text
+        assert answer["Content-Language"] == "en"
+    assert 'href=""' in read.text
+    assert 'href=""' not in act.text
+    assert "Somebody else is changing the same just now" in visitor.post("/database-says/40P01/").text
+
+
+def test_outage_leaves_one_line_without_a_trace(visitor, caplog):
+    with caplog.at_level("INFO"):
+        answer = visitor.get("/database-says/57P01/")
+    told = [record for record in caplog.records if record.name != "studio.access"]
+    assert [(record.levelname, record.getMessage()) for record in told] == [
+        ("ERROR", "The database does not answer: of 57P01")
+    ]
+    assert told[0].exc_info is None
+    assert answer.status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("how", "status"), [("told", 503), ("followed", 503), ("hidden", 500)])
+def test_connection_that_is_lost_in_a_transaction_is_told_and_heals(how, status):
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user(Role.EDITOR))
+    answer = client.get(f"/lost/{how}/", headers=JSON)
+    assert answer.status_code == status
+    if how == "hidden":
+        connection.close()  # the end of a real request does that; the client's own keeps it for the test
+    assert client.get("/say/").status_code == 200
+
+
+def test_error_that_follows_a_loss_counts_as_the_loss_and_no_other():
+    lost = psycopg.OperationalError("the connection is lost")
+    deadlock = psycopg.errors.DeadlockDetected("deadlock")
+
+    def raised(error: Exception, cause: Exception | None = None, context: Exception | None = None) -> Exception:
+        error.__cause__, error.__context__ = cause, context
+        return error
+
+    assert outage_of(lost) is Outage.AWAY
+    assert outage_of(raised(OperationalError(), cause=lost)) is Outage.AWAY
+    assert outage_of(raised(ProgrammingError("atomic"), context=raised(OperationalError(), cause=lost))) is Outage.AWAY
+    assert outage_of(raised(OperationalError(), cause=deadlock)) is Outage.BUSY
+    # Dealing with a deadlock, the program made a mistake of its own.
+    assert outage_of(raised(ProgrammingError(), context=raised(OperationalError(), cause=deadlock))) is None
+    assert outage_of(raised(RuntimeError(), context=lost)) is None
+    assert outage_of(InterfaceError("the cursor is closed")) is None
+    assert outage_of(None) is None
+
+
+def test_not_ready_while_migrations_are_missing_and_asked_only_until_they_are_there(
+    client, django_assert_num_queries, request
+):
+    request.addfinalizer(views._migrations_are_applied.set)
+    views._migrations_are_applied.clear()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations WHERE app = 'studio'")
+        for _turn in range(2):
+            answer = client.get("/readyz")
+            assert (answer.status_code, answer.text) == (503, "migrations are missing\n")
+        transaction.set_rollback(True)
+    assert client.get("/readyz").status_code == 200
+    with django_assert_num_queries(1):
+        assert client.get("/readyz").status_code == 200
+
+
 def test_missing_csrf_token_answers_in_kind():
     strict = Client(enforce_csrf_checks=True)
     assert strict.post("/echo/", headers=JSON).json()["code"] == "PERMISSION_DENIED"
@@ -279,9 +417,17 @@ def test_request_id_is_given_or_kept_when_harmless(client):
     assert len(forged) == 32
 
 
+def test_health_is_answered_on_plain_http_and_pages_are_sent_to_https(client, settings):
+    """A load balancer asks from within, without TLS."""
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+    assert client.get(reverse("login"))["Location"].startswith("https://")
+
+
 def test_health_asks_the_database_nothing(client, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert client.get("/healthz").status_code == 200
+    client.get("/readyz")  # once for each process it looks whether the tables are there
     with django_assert_num_queries(1):
         assert client.get("/readyz").status_code == 200
 

@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django_q.models import OrmQ, Schedule
 
-from studio import jobs
+from studio import jobs, outbox
 from studio.conf import STUDIO
 from studio.jobs import EVERY_MINUTE, JOBS, Job, latest_due, run_job, run_minutely, tick
-from studio.models import JobRun, Notice
+from studio.models import JobRun, Notice, OutgoingEmail
 from studio.roles import Role
 
 GUATEMALA = ZoneInfo("America/Guatemala")
@@ -261,6 +261,14 @@ def test_outbox_is_delivered_each_minute():
 
 
 @pytest.mark.django_db
+def test_outbox_has_a_dry_run_too(mailoutbox):
+    outbox.queue("invitation_email", to="ana@example.test", context={}, key="1")
+    told = _command("deliver_outbox", "--dry-run")
+    assert "invitation_email to ana@example.test: " in told
+    assert (mailoutbox, OutgoingEmail.objects.get().attempts) == ([], 0)
+
+
+@pytest.mark.django_db
 def test_one_run_for_each_job_and_day_is_a_constraint(work):
     _run(work)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -309,6 +317,22 @@ def test_run_whose_worker_died_each_time_is_given_up(work, admin):
     assert run.finished_at is not None
     assert "worker ended" in run.report["error"]
     assert Notice.objects.filter(kind="job_failed", recipient=admin).count() == 1
+
+
+@pytest.mark.django_db
+def test_long_run_by_hand_is_not_taken_for_lost(work, admin):
+    """Nothing ends a command after ten minutes; whoever started one that was killed knows it, and it has an end."""
+    now = datetime(2026, 11, 21, 9, 0, tzinfo=GUATEMALA)
+    JobRun.objects.create(
+        job="at_nine", local_date=now.date(), due_at=now, started_at=now, attempts=jobs.MAX_ATTEMPTS, by_hand=True
+    )
+    tick(now + timedelta(hours=1), DAILY)
+    assert JobRun.objects.get(by_hand=True).finished_at is None
+    tick(now + jobs.STILL_RUNNING_BY_HAND + timedelta(seconds=1), DAILY)
+    run = JobRun.objects.get(by_hand=True)
+    assert run.finished_at is not None
+    assert "command ended" in run.report["error"]
+    assert not Notice.objects.filter(kind="job_failed").exists()
 
 
 @pytest.mark.django_db

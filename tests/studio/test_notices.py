@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
-from studio import notices
+from studio import jobs, notices
 from studio.conf import STUDIO
 from studio.models import Notice
 from studio.roles import Role
@@ -142,3 +144,215 @@ def test_other_peoples_ids_change_nothing_and_tell_nothing(client):
     answer = client.post(reverse("notice-read"), {"id": other.pk}, headers={"Accept": "application/json"})
     assert answer.json() == {"read": 0}
     assert notices.unread_count(other.recipient) == 1
+
+
+# -- what a notice says ------------------------------------------------------------------------------------------------
+
+
+def said(kind, language="en", **params):
+    with translation.override(language):
+        return notices.sentence(kind, params)
+
+
+def test_figures_agree_with_their_words():
+    assert said("integrity_issue", count=1) == "The nightly check found 1 problem."
+    assert said("integrity_issue", count=3) == "The nightly check found 3 problems."
+    assert said("integrity_issue", count="many")  # an odd row
+
+
+def test_a_failed_job_is_called_by_its_name_for_people():
+    text = said("job_failed", job="auto_cancel_unpaid", day="2026-11-21", attempts=3)
+    assert "“Cancel what is unpaid”" in text
+    assert "auto_cancel" not in text
+    with translation.override("es"):
+        assert str(jobs.label("auto_cancel_unpaid")) in said(
+            "job_failed", "es", job="auto_cancel_unpaid", day="2026-11-21", attempts=3
+        )
+    assert "gone_since" in said("job_failed", job="gone_since", day="2026-11-21", attempts=3)
+
+
+def test_every_kind_has_an_icon_that_there_is():
+    sheet = (settings.BASE_DIR / "static/vendor/bootstrap-icons/bootstrap-icons.min.css").read_text()
+    for kind in [*notices.KINDS.values(), notices.UNKNOWN]:
+        assert f".bi-{kind.icon}:" in sheet
+
+
+# -- replacing and taking back ----------------------------------------------------------------------------------------
+
+
+def test_a_newer_one_takes_the_place_of_what_was_not_read():
+    about, elsewhere, reader, other = (make_user() for _each in range(4))
+    for title in ("first", "second"):
+        notices.notify([reader], "session_moved", about=about, replaces=True, title=title)
+    notices.notify([reader], "session_moved", about=elsewhere, replaces=True, title="elsewhere")
+    notices.notify([other], "session_moved", about=about, replaces=True, title="other's")
+    notices.notify([reader], "material_ready", about=about, replaces=True, title="another kind")
+    assert {row.params["title"] for row in Notice.objects.all()} == {"second", "elsewhere", "other's", "another kind"}
+
+
+def test_the_same_once_more_stays_as_it_is():
+    """A job that runs twice, or again the next night (D6)."""
+    about, reader = make_user(), make_user()
+
+    def tell(night):
+        notices.notify([reader], "resources_missing", about=about, key=f"missing:{night}", replaces=True, title="A")
+        return Notice.objects.get(read_at=None).pk
+
+    assert tell(1) == tell(1)
+    assert tell(1) != tell(2)
+    Notice.objects.update(read_at=WHEN)
+    notices.notify([reader], "resources_missing", about=about, key="missing:2", replaces=True, title="A")
+    assert notices.unread_count(reader) == 0, "it was told today, and read"
+
+
+def test_drop_takes_back_what_some_people_were_told():
+    about, one, two = make_user(), make_user(), make_user()
+    notices.notify([one, two], "session_assigned", about=about, title="A")
+    notices.notify([one], "material_ready", about=about, title="B")
+    assert notices.drop(about, ["session_assigned"], people=[one]) == 1
+    assert [(row.recipient, row.kind) for row in Notice.objects.order_by("pk")] == [
+        (two, "session_assigned"),
+        (one, "material_ready"),
+    ]
+
+
+# -- following a link -------------------------------------------------------------------------------------------------
+
+
+def follow(client, notice, **headers):
+    return client.get(reverse("notice-open", args=[notice.pk]), headers=headers)
+
+
+def test_following_a_link_marks_it_and_the_earlier_ones_about_the_same(client):
+    person, about = make_user(Role.EDITOR), make_user()
+    told = [
+        Notice.objects.create(
+            recipient=person,
+            kind="material_ready",
+            url="/rooms/",
+            about_type="studio.user",
+            about_id=about_id,
+            created_at=WHEN + timedelta(hours=number),
+        )
+        for number, about_id in enumerate([about.pk, about.pk, about.pk, person.pk])
+    ]
+    client.force_login(person)
+    answer = follow(client, told[1])
+    assert (answer.status_code, answer["Location"]) == (302, "/rooms/")
+    assert "no-store" in answer["Cache-Control"]
+    for notice in told:
+        notice.refresh_from_db()
+    assert [notice.read_at is not None for notice in told] == [True, True, False, False]
+    first = told[1].read_at
+    follow(client, told[1])
+    told[1].refresh_from_db()
+    assert told[1].read_at == first, "read once"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_who_did_not_follow_it_has_not_read_it(client, headers):
+    """A browser that fetches ahead, and a page elsewhere that sends somebody here."""
+    notice = NoticeFactory(recipient=make_user(Role.EDITOR), url="/rooms/")
+    client.force_login(notice.recipient)
+    assert follow(client, notice, **headers)["Location"] == "/rooms/"
+    assert client.head(reverse("notice-open", args=[notice.pk])).status_code == 302
+    assert notices.unread_count(notice.recipient) == 1
+    follow(client, notice, **{"Sec-Fetch-Site": "same-origin"})
+    assert notices.unread_count(notice.recipient) == 0
+
+
+@pytest.mark.parametrize("url", ["", "https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_a_notice_leads_nowhere_else(client, url):
+    notice = NoticeFactory(recipient=make_user(Role.EDITOR), url=url)
+    client.force_login(notice.recipient)
+    assert follow(client, notice)["Location"] == reverse("notice-list")
+    assert notices.unread_count(notice.recipient) == 0
+
+
+@pytest.mark.parametrize("pk", ["other", 0, 2**70])
+def test_other_peoples_notices_are_not_there(client, pk):
+    other = NoticeFactory(url="/rooms/")
+    client.force_login(make_user(Role.EDITOR))
+    answer = client.get(reverse("notice-open", args=[other.pk if pk == "other" else pk]))
+    assert answer.status_code == 404
+    assert notices.unread_count(other.recipient) == 1
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_has_what_is_unread_first_and_both_by_day(client):
+    person = make_user(Role.EDITOR)
+    now = timezone.now().astimezone(STUDIO.zone).replace(hour=12)
+    for title, days, is_read in (("old", 9, False), ("read", 0, True), ("new", 0, False), ("day before", 1, False)):
+        NoticeFactory(
+            recipient=person,
+            params={"title": title},
+            created_at=now - timedelta(days=days),
+            read_at=now if is_read else None,
+        )
+    client.force_login(person)
+    groups = client.get(reverse("notice-list")).context["groups"]
+    with translation.override("en"):
+        told = notices.by_day(notices.lines(notices.unread_first(person), person), now=now)
+    shown = [
+        (is_read, [(day.heading, [line.text.split(": ")[-1] for line in day.lines]) for day in days])
+        for is_read, days in told
+    ]
+    assert shown == [
+        (False, [("Today", ["new"]), ("Yesterday", ["day before"]), (shown[0][1][2][0], ["old"])]),
+        (True, [("Today", ["read"])]),
+    ]
+    assert [is_read for is_read, _days in groups] == [False, True]
+    only = client.get(reverse("notice-list"), {"show": "unread"})
+    assert [is_read for is_read, _days in only.context["groups"]] == [False]
+
+
+def test_the_list_as_json_says_how_many_are_unread_and_pages(client):
+    person = make_user(Role.EDITOR)
+    NoticeFactory.create_batch(51, recipient=person, params={"title": "A", "by": "Carlos"})
+    client.force_login(person)
+    answer = client.get(reverse("notice-list"), {"page": 2}, headers={"Accept": "application/json"}).json()
+    assert (answer["unread"], answer["page"], answer["pages"]) == (51, 2, 2)
+    [notice] = answer["notices"]
+    assert set(notice) == {"id", "kind", "text", "by", "url", "created_at", "read"}
+    assert (notice["by"], notice["read"]) == ("Carlos", False)
+
+
+def test_text_of_a_notice_is_text(client):
+    person = make_user(Role.EDITOR)
+    NoticeFactory(recipient=person, params={"title": "<script>alert(1)</script>", "by": "<b>x"})
+    client.force_login(person)
+    page = client.get(reverse("notice-list")).text
+    assert "<script>alert(1)" not in page
+    assert "<b>x" not in page
+
+
+def test_two_tabs_that_mark_the_same_do_no_harm(client):
+    notice = NoticeFactory(recipient=make_user(Role.EDITOR))
+    client.force_login(notice.recipient)
+    answers = [
+        client.post(reverse("notice-read"), {"id": notice.pk}, headers={"Accept": "application/json"}).json()
+        for _tab in range(2)
+    ]
+    assert answers == [{"read": 1}, {"read": 0}]
+
+
+def test_the_badge_is_counted_in_the_index_of_what_is_unread():
+    """On every page: however many notices were read, the count reads none of them."""
+    person = make_user(Role.EDITOR)
+    Notice.objects.bulk_create(
+        Notice(recipient=person, kind="material_ready", read_at=WHEN if n % 100 else None) for n in range(5000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE studio_notice")
+    assert "notice_unread" in notices.unread(person).explain()
+    assert notices.unread_count(person) == 50

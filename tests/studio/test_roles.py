@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 
+from studio.models import User
 from studio.roles import MATRIX, MODEL_OF, Perm, Role, is_admin, model_of, roles_of, sync_roles
 from tests.factories.studio import make_user
 
@@ -141,3 +142,13 @@ def test_nobody_signed_in_or_active_has_no_role():
 def test_superuser_counts_as_admin():
     assert is_admin(make_user(is_superuser=True))
     assert not is_admin(make_user(is_superuser=True, is_active=False))
+
+
+@pytest.mark.django_db
+def test_superuser_is_found_among_the_admins():
+    """The first Admin of an installation is one: they are told what Admins are told, and found as one."""
+    first = User.objects.create_superuser("first@studio.example", "a password")
+    both = make_user(Role.ADMIN, is_superuser=True)
+    make_user(Role.COORDINATOR)
+    assert list(User.objects.in_role(Role.ADMIN).order_by("pk")) == [first, both]
+    assert list(User.objects.in_role(Role.EDITOR)) == []

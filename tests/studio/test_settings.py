@@ -43,6 +43,7 @@ def settings_with(tmp_path: Path, **environment: str) -> subprocess.CompletedPro
         ({"DATABASE_URL": "sqlite:///atelier.sqlite3"}, "PostgreSQL"),
         ({"DATABASE_URL": ""}, "DATABASE_URL"),
         ({"STUDIO_TIME_ZONE": "Guatemala City"}, "STUDIO_TIME_ZONE"),
+        ({"ATELIER_BACKUPS_KEPT": "0"}, "ATELIER_BACKUPS_KEPT"),
     ],
 )
 def test_production_refuses_to_start_without(changed, message, tmp_path):
@@ -60,6 +61,13 @@ def test_production_is_strict(tmp_path):
     assert "Argon2" in read["PASSWORD_HASHERS"][0]
     assert read["DATABASES"]["default"]["CONN_MAX_AGE"] == 600
     assert not (tmp_path / "data").exists()
+
+
+def test_headers_of_a_proxy_are_believed_only_when_told(tmp_path):
+    read = json.loads(settings_with(tmp_path, **PRODUCTION).stdout)
+    assert not read["TRUST_PROXY_HEADERS"] and "SECURE_PROXY_SSL_HEADER" not in read
+    read = json.loads(settings_with(tmp_path, **PRODUCTION, TRUST_PROXY_HEADERS="true").stdout)
+    assert read["TRUST_PROXY_HEADERS"] and read["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
 
 
 def test_nothing_given_is_for_this_machine_only(tmp_path):

@@ -24,6 +24,7 @@ def addresses(resolver=None, prefix: str = "", namespace: str = "") -> list[tupl
                 path = path.replace(f"<int:{converter}>", "1")
                 path = path.replace(f"<str:{converter}>", HOSTILE.get(converter, "x"))
                 path = path.replace(f"<{converter}>", HOSTILE.get(converter, "1"))
+                path = path.replace(f"<slug:{converter}>", "x")
                 path = path.replace(f"<path:{converter}>", "1")
             found.append((name, "/" + path))
     return found

@@ -6,7 +6,6 @@ in this order and stop in the other one.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import ipaddress
 import os
@@ -18,7 +17,6 @@ import time
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -33,12 +31,15 @@ from django.core.management import (
 )
 
 from studio import embedded
+from studio.children import die_with_owner
 
 SERVE_WITHIN_SECONDS = 60.0
 STOP_WITHIN_SECONDS = 5.0
 RESTARTS = 5
 RESTARTS_WITHIN_SECONDS = 60.0
 SIGN_INS = "sign-ins.txt"
+# What commands beside the demo have to know of its environment.
+TOLD = ("ATELIER_DEMO", "ATELIER_BACKUPS", "ALLOWED_HOSTS")
 
 
 class Command(BaseCommand):
@@ -73,11 +74,13 @@ class Command(BaseCommand):
                         "ATELIER_DATA": str(data),
                         "DATABASE_URL": given or cluster.url(),
                         "SECRET_KEY": key,
+                        "ATELIER_BACKUPS": os.environ.get("ATELIER_BACKUPS") or str(data / "backups"),
                         "BIND": _address(options["host"], options["port"]),
                     }
                     if options["host"] not in settings.ALLOWED_HOSTS:
                         allowed = [*settings.ALLOWED_HOSTS, options["host"]]
                         environment["ALLOWED_HOSTS"] = ",".join(allowed)
+                    embedded.mark_as_demo(data, {name: environment[name] for name in TOLD if name in environment})
                     self._serve(environment, data, options, stopping, cluster)
             except embedded.EmbeddedError as wrong:
                 raise CommandError(str(wrong)) from wrong
@@ -210,7 +213,7 @@ class _Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C goes to the owner, which stops all in order
-                preexec_fn=_die_with_owner(),
+                preexec_fn=die_with_owner(),
             )
         self._started.append(time.monotonic())
 
@@ -240,19 +243,6 @@ class _Child:
     def _end_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._running.pid, number)
-
-
-def _die_with_owner() -> Callable[[], None] | None:
-    """After a kill -9 of the owner nobody is left to stop the children: the kernel does it."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    set_parent_death_signal = 1
-
-    def ask_kernel() -> None:
-        libc.prctl(set_parent_death_signal, signal.SIGTERM)
-
-    return ask_kernel
 
 
 def _only_owner_of(data: Path) -> Any:
