@@ -143,8 +143,8 @@ def test_run_that_is_delivered_many_times_at_once_runs_once(house: House, tell):
 
 # -- past one machine -----------------------------------------------------------------------------------------------
 
-SLOTS = 4
-PEOPLE = 12
+SLOTS = 3
+PEOPLE = 8
 
 
 def test_two_webs_and_two_workers_on_one_database(house: House, mail_server: MailServer, tell):
