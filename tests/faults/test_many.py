@@ -30,7 +30,7 @@ from tests.faults.work import FULL, in_full, mails, studio_since, unpaid
 
 pytestmark = pytest.mark.fault
 
-UNPAID = 200 if FULL else 40
+UNPAID = 200 if FULL else 30
 MAILS = 100 if FULL else 20
 PROCESSES = 4
 

@@ -40,8 +40,8 @@ from tests.faults.work import FULL, HOLDER, held, in_full, mails, run_of, studio
 pytestmark = pytest.mark.fault
 
 PEOPLE = 6
-UNPAID = 200 if FULL else 60
-MAILS = 40
+UNPAID = 200 if FULL else 30
+MAILS = 20
 SENDERS = 2
 TEMPLATE = "faults_template"
 

@@ -23,7 +23,7 @@ from tests.faults.work import FULL, held, in_full, mails, rows_of, run_of, studi
 pytestmark = pytest.mark.fault
 
 MAILS = 6
-UNPAID = 300 if FULL else 120
+UNPAID = 300 if FULL else 60
 
 
 def the_machine(worker: Worker) -> None:
@@ -149,6 +149,7 @@ def test_worker_of_which_one_process_is_killed_ends_and_is_started_again(
     )
 
 
+@in_full
 def test_task_that_takes_too_long_is_ended_and_the_worker_lives_on(house: House, mail_server: MailServer, tell):
     worker = house.worker(WORKERS="1")
     child = worker.pid_of("ready for work")
