@@ -15,6 +15,9 @@ from tests.faults.mail_server import MailServer
 
 COLUMNS = ("fault", "at stake", "lost", "doubled", "half done", "what was seen")
 
+# What the template's advisory locks are for.
+MAKING, USING = 1, 2
+
 _numbers = itertools.count(1)
 
 
@@ -32,21 +35,30 @@ def zone() -> str:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a migrated database that nobody is connected to: copying it takes a moment."""
-    name = f"faults_{os.getpid()}"
+def template(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a migrated database that nobody is connected to: copying it takes a moment.
+
+    The first of pytest-xdist's workers makes it, the last one removes it.
+    """
+    name = f"faults_{testrun_uid[:12]}"
     with _server() as server:
-        server.execute(f"CREATE DATABASE {name}")
-    migrate(House(_url(name), tmp_path_factory.mktemp("template"), zone=zone_at_noon()))
-    yield name
-    with _server() as server:
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [MAKING, name])
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            server.execute(f"CREATE DATABASE {name}_draft")
+            migrate(House(_url(f"{name}_draft"), tmp_path_factory.mktemp("template"), zone=zone_at_noon()))
+            server.execute(f"ALTER DATABASE {name}_draft RENAME TO {name}")
+        server.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", [USING, name])
+        server.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [MAKING, name])
+        yield name
+        server.execute("SELECT pg_advisory_unlock_shared(%s, hashtext(%s))", [USING, name])
+        if server.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [USING, name]).fetchone()[0]:
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def house(template: str, zone: str, mail_server: MailServer, tmp_path: Path, django_db_blocker: Any) -> Iterator[House]:
     """A house with a database of its own and with the test's mail server; this process is at home in it."""
-    name = f"{template}_{next(_numbers)}"
+    name = f"{template}_{os.getpid()}_{next(_numbers)}"
     with _server() as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     house = House(_url(name), tmp_path, zone=zone)
@@ -86,10 +98,10 @@ def tell(record_property: Callable[[str, Any], None]) -> Callable[..., None]:
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
     """What its processes said, where a test failed."""
     report = yield
-    house = getattr(item, "funcargs", {}).get("house")
-    if report.when == "call" and report.failed and isinstance(house, House):
-        for process in house.processes:
-            report.sections.append((process.name, process.said[-6000:]))
+    if report.when == "call" and report.failed:
+        for house in getattr(item, "funcargs", {}).values():
+            for process in getattr(house, "processes", ()):
+                report.sections.append((process.name, process.said[-6000:]))
     return report
 
 

@@ -4,7 +4,6 @@ The processes are those that `docs/running.md` starts, `manage.py qcluster` and 
 with its output in a file. What the test itself asks and writes goes to the same database (`at_home`).
 """
 
-import ctypes
 import os
 import re
 import signal
@@ -28,6 +27,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from studio.access import forget_permissions
+from studio.children import die_with_owner
 from studio.conf import STUDIO
 from tests.faults.waiting import eventually
 
@@ -69,7 +69,7 @@ class Process:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=fds,
-                preexec_fn=_stop_with_the_tests(),
+                preexec_fn=die_with_owner(),  # after a kill -9 of the tests
             )
 
     @property
@@ -114,13 +114,22 @@ class Process:
 class Worker(Process):
     """`manage.py qcluster`."""
 
-    @property
-    def senders(self) -> list[int]:
-        """The children that do tasks, in the order in which they came."""
-        return [int(pid) for pid in re.findall(r"ready for work at (\d+)", self.said)]
+    def pid_of(self, doing: str) -> int:
+        """The process that has said so: `ready for work`, `monitoring`, `pushing tasks`; `guarding` has all of them."""
+        if doing == "guarding":
+            status = Path(f"/proc/{self.pid_of('monitoring')}/stat").read_text()
+            return int(status.rpartition(")")[2].split()[1])
+        found = eventually(lambda: re.search(rf"{doing} at (\d+)", self.said), f"the worker is {doing}")
+        return int(found[1])
 
     def wait_until_it_works(self) -> None:
-        eventually(lambda: self.senders, "the worker runs")
+        self.pid_of("pushing tasks")
+
+    def end_as_service_manager(self) -> int:
+        """What systemd does once the main process has ended: the rest of the group goes, too. Its exit code."""
+        code = self.wait_for_end()
+        self.kill()
+        return code
 
 
 class Web(Process):
@@ -265,12 +274,3 @@ def _look_anew() -> None:
     connections.close_all()
     forget_permissions()
     ContentType.objects.clear_cache()
-
-
-def _stop_with_the_tests() -> Any:
-    """After a kill -9 of the tests nobody is left to stop the processes: the kernel does it."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    set_parent_death_signal = 1
-    return lambda: libc.prctl(set_parent_death_signal, signal.SIGTERM)

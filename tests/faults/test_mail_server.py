@@ -120,6 +120,7 @@ def test_recipient_that_is_refused_for_good_is_given_up_at_once_and_told(house: 
     )
 
 
+@in_full
 def test_mail_server_that_goes_down_in_the_middle_of_many(house: House, mail_server: MailServer, tell):
     rows = confirmed(studio_since(days=10), MAILS)
     house.worker(WORKERS="1")

@@ -30,7 +30,7 @@ from tests.faults.work import FULL, in_full, mails, studio_since, unpaid
 
 pytestmark = pytest.mark.fault
 
-UNPAID = 200 if FULL else 40
+UNPAID = 200 if FULL else 30
 MAILS = 100 if FULL else 20
 PROCESSES = 4
 
@@ -143,8 +143,8 @@ def test_run_that_is_delivered_many_times_at_once_runs_once(house: House, tell):
 
 # -- past one machine -----------------------------------------------------------------------------------------------
 
-SLOTS = 4
-PEOPLE = 12
+SLOTS = 3
+PEOPLE = 8
 
 
 def test_two_webs_and_two_workers_on_one_database(house: House, mail_server: MailServer, tell):

@@ -6,8 +6,10 @@ Nothing is lost, and nothing is doubled beyond the e-mail that was in flight: no
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from django_q.tasks import async_task
 
 from sessions_app import workflow
 from sessions_app.models import Session
@@ -16,12 +18,12 @@ from tests.faults import books
 from tests.faults.house import House, Worker
 from tests.faults.mail_server import Does, MailServer
 from tests.faults.waiting import eventually
-from tests.faults.work import FULL, in_full, mails, rows_of, run_of, studio_since, unpaid
+from tests.faults.work import FULL, held, in_full, mails, rows_of, run_of, studio_since, unpaid
 
 pytestmark = pytest.mark.fault
 
 MAILS = 6
-UNPAID = 300 if FULL else 120
+UNPAID = 300 if FULL else 60
 
 
 def the_machine(worker: Worker) -> None:
@@ -29,8 +31,9 @@ def the_machine(worker: Worker) -> None:
 
 
 def the_child_that_sends(worker: Worker) -> None:
-    """As the kernel does when memory is short. The others of the cluster live on."""
-    os.kill(worker.senders[0], signal.SIGKILL)
+    """As the kernel does when memory is short."""
+    os.kill(worker.pid_of("ready for work"), signal.SIGKILL)
+    worker.end_as_service_manager()
 
 
 @pytest.mark.parametrize(
@@ -55,8 +58,7 @@ def test_e_mails_of_a_killed_worker_are_sent_by_the_next(
     [claimed] = [row for row in rows_of(rows).values() if row.status == "claimed"]
 
     mail_server.does = Does.TAKE
-    if not worker.is_running:
-        house.worker(WORKERS="1")
+    house.worker(WORKERS="1")
     house.minute()
     waiting = OutgoingEmail.objects.exclude(pk=claimed.pk).exclude(status="sent")
     eventually(lambda: not waiting.exists(), "the others are sent")
@@ -84,12 +86,13 @@ def test_auto_cancel_goes_on_after_its_worker_was_killed(house: House, mail_serv
     sessions = unpaid(studio_since(days=10), UNPAID)
     canceled = Session.objects.filter(status=workflow.CANCELED)
     house.minute()
-    worker = house.worker()
-    eventually(lambda: canceled.count() >= UNPAID // 10, "some sessions are canceled")
-    worker.kill()
-    house.all_is_lost()
-    first = canceled.count()
-    assert first < UNPAID
+    first = UNPAID // 3
+    with held(house, sessions[first]):
+        worker = house.worker()
+        eventually(lambda: canceled.count() == first, "a third of the sessions is canceled")
+        worker.kill()
+        house.all_is_lost()
+    assert canceled.count() == first
     assert books.wrong() == {}
     run = run_of("auto_cancel_unpaid")
     assert (run.finished_at, run.attempts) == (None, 1)
@@ -111,6 +114,58 @@ def test_auto_cancel_goes_on_after_its_worker_was_killed(house: House, mail_serv
         lost=UNPAID - canceled.count(),
         doubled=taken.total() - len(taken),
         seen=f"{first} canceled before, the rest by the second attempt",
+    )
+
+
+@pytest.mark.parametrize(
+    "doing",
+    [
+        pytest.param("ready for work", id="waits for a task"),
+        pytest.param("monitoring", id="writes results down", marks=in_full),
+        pytest.param("pushing tasks", id="fetches tasks", marks=in_full),
+        pytest.param("guarding", id="guards the others", marks=in_full),
+    ],
+)
+def test_worker_of_which_one_process_is_killed_ends_and_is_started_again(
+    doing: str, house: House, mail_server: MailServer, tell
+):
+    """It takes the locks of the queues along: what is left would live on, and do nothing any more."""
+    worker = house.worker()
+    house.minute()
+    eventually(books.both(books.all_have_run, books.all_ended), "it works, and then it waits")
+    os.kill(worker.pid_of(doing), signal.SIGKILL)
+    assert worker.end_as_service_manager() == 1
+    rows = mails(studio_since(days=10), MAILS)
+    house.worker()
+    house.minutes_until(books.all_sent, "the next one sends")
+    taken = mail_server.times_taken()
+    assert taken == {row.pk: 1 for row in rows}
+    tell(
+        f"kill -9 of the worker's process that is {doing}",
+        f"{MAILS} e-mails",
+        lost=MAILS - len(taken),
+        doubled=taken.total() - len(taken),
+        seen="the worker ended by itself, and was started again",
+    )
+
+
+@in_full
+def test_task_that_takes_too_long_is_ended_and_the_worker_lives_on(house: House, mail_server: MailServer, tell):
+    worker = house.worker(WORKERS="1")
+    child = worker.pid_of("ready for work")
+    async_task("time.sleep", 600, timeout=1)
+    eventually(lambda: not Path(f"/proc/{child}").exists(), "its process is replaced")
+    rows = mails(studio_since(days=10), MAILS)
+    house.minutes_until(books.all_sent, "the next one sends")
+    assert worker.is_running
+    taken = mail_server.times_taken()
+    assert taken == {row.pk: 1 for row in rows}
+    tell(
+        "a task that takes too long",
+        f"{MAILS} e-mails",
+        lost=MAILS - len(taken),
+        doubled=taken.total() - len(taken),
+        seen="it was ended, and its process replaced",
     )
 
 

@@ -1,10 +1,12 @@
 """Work for the worker: sessions that nobody paid, and e-mails that wait."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
@@ -15,11 +17,14 @@ from studio import outbox
 from studio.conf import STUDIO
 from studio.models import JobRun, OutgoingEmail
 from tests.factories.domain import Studio
+from tests.faults.house import House
 from tests.races.copies import copies
 
 FULL = os.environ.get("RACE_ALL") == "1"
 # For what the whole suite has no time for.
 in_full = pytest.mark.skipif(not FULL, reason="`python3 run.py faults` runs it")
+
+HOLDER = "somebody else"
 
 # The copies have been everywhere where their original was.
 HISTORY = """
@@ -44,6 +49,17 @@ def unpaid(studio: Studio, count: int) -> list[Session]:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(HISTORY, {"copies": [each.pk for each in others], "original": first.pk})
     return [first, *others]
+
+
+@contextmanager
+def held(house: House, session: Session) -> Iterator[None]:
+    """Somebody else has this session locked: a job that comes to it waits, in the middle of its work."""
+    other = psycopg.connect(house.url, application_name=HOLDER)
+    try:
+        other.execute("SELECT 1 FROM sessions_app_session WHERE id = %s FOR UPDATE", [session.pk])
+        yield
+    finally:
+        other.close()
 
 
 def mails(studio: Studio, count: int) -> list[OutgoingEmail]:

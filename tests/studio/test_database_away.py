@@ -229,7 +229,7 @@ def test_while_the_database_is_away_pages_say_so_and_afterwards_all_is_as_it_was
             "/sign-in/", {"csrfmiddlewaretoken": token, "username": EMAIL, "password": PASSWORD}, Accept_Language="en"
         )
         assert act.status == 503
-        assert "look first whether it was saved" in act.text
+        assert "mira primero si se guardó" in act.text
         for answer in (page, english, machine, fragment, act):
             assert "psycopg" not in answer.text and "Traceback" not in answer.text
 
