@@ -56,6 +56,15 @@ TRIGGERS = (
     "payment_is_never_edited",
     "payment_is_never_deleted",
     "payment_fits",
+    "cash_day_is_open",
+    "till_goes_forward",
+    "closing_stands",
+    "receipt_stands",
+    "commission_stands",
+    "commission_stays_with_its_session",
+    "statement_stands",
+    "quote_stands",
+    "quote_stays_with_its_session",
     "studio_audit_append_only",
 )
 

@@ -56,11 +56,12 @@ def altered(statement: str) -> Break:
 
 def paid(kind: str, amount: str, status: str = "Verified") -> Break:
     """A payment past the triggers that keep payments within the total and refunds within the payments."""
-    decided = "%(now)s" if status == "Verified" else "NULL"
+    decided, day = ("%(now)s", "'2026-03-02'") if status == "Verified" else ("NULL", "NULL")
     return sql(
         "INSERT INTO payments_payment (session_id, payment_type, amount, payment_status, payment_method,"
-        " document_number, payment_date, notes, registered_at, verified_at, deleted_flag, deleted_reason) VALUES"
-        f" (%(id)s, '{kind}', {amount}, '{status}', 'Cash', '1', '2026-03-02', '', %(now)s, {decided}, false, '')"
+        " document_number, payment_date, notes, registered_at, verified_at, cash_day, deleted_flag, deleted_reason)"
+        f" VALUES (%(id)s, '{kind}', {amount}, '{status}', 'Cash', '1', '2026-03-02', '', %(now)s, {decided}, {day},"
+        " false, '')"
     )
 
 
@@ -185,7 +186,8 @@ BROKEN: list[tuple[str, str, str, Break, set[str]]] = [
         "Assigned",
         "voided",
         sql(
-            "UPDATE payments_payment SET deleted_flag = true, deleted_at = %(now)s, deleted_reason = 'x'"
+            "UPDATE payments_payment SET deleted_flag = true, deleted_at = %(now)s, deleted_reason = 'x',"
+            " void_cash_day = '2026-03-02'"
             " WHERE session_id = %(id)s"
         ),
         set(),
