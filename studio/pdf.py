@@ -120,8 +120,8 @@ class Document:
             template = SimpleDocTemplate(
                 target,
                 pagesize=letter,
-                leftMargin=MARGIN,
-                rightMargin=MARGIN,
+                leftMargin=MARGIN - 6,  # a frame has a padding of its own
+                rightMargin=MARGIN - 6,
                 topMargin=MARGIN,
                 bottomMargin=FOOT,
                 title=f"{self.title} {self.reference}".strip(),

@@ -98,6 +98,32 @@ def change_line(
     return line
 
 
+def move_line(session: Session, *, line_id: int, by: "User", now: datetime, up: bool) -> SessionDetail:
+    """One place up or down among the lines of the same package, or among the items sold on their own.
+
+    The first one stays when it should go up, the last one when it should go down.
+    """
+    with audit.act():
+        session = _open(session, by=by, now=now, what="move_line")
+        moving = _line(session, line_id)
+        lines = list(session.lines.order_by("display_order", "pk"))
+        near = [line for line in lines if _sold_with(line) == _sold_with(moving)]
+        at = near.index(moving)
+        target = at - 1 if up else at + 1
+        if 0 <= target < len(near):
+            here, there = lines.index(moving), lines.index(near[target])
+            lines[here], lines[there] = lines[there], lines[here]
+            for position, line in enumerate(lines, start=1):
+                line.display_order = position
+            SessionDetail.objects.bulk_update(lines, ["display_order"])
+            touch(session, by=by, now=now)
+    return moving
+
+
+def _sold_with(line: SessionDetail) -> int | None:
+    return line.reference_id if line.reference_type == ReferenceType.PACKAGE else None
+
+
 def remove_line(session: Session, *, line_id: int, by: "User", now: datetime) -> None:
     with audit.act():
         session = _open(session, by=by, now=now, what="remove_line")

@@ -79,6 +79,12 @@ class LineForm(forms.Form):
         return values
 
 
+class MoveLineForm(forms.Form):
+    way = forms.ChoiceField(
+        label=gettext_lazy("Way"), choices=[("up", gettext_lazy("Up")), ("down", gettext_lazy("Down"))]
+    )
+
+
 class RemovePackageForm(forms.Form):
     drop_discount = forms.BooleanField(required=False)
 

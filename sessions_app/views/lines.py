@@ -20,7 +20,7 @@ from payments import ledger, money
 from sessions_app import sentences, workflow
 from sessions_app.actions import price
 from sessions_app.clients import Record, record_of
-from sessions_app.forms.lines import ItemForm, LineForm, PackageForm, PriceForm, RemovePackageForm
+from sessions_app.forms.lines import ItemForm, LineForm, MoveLineForm, PackageForm, PriceForm, RemovePackageForm
 from sessions_app.models import ReferenceType, Session, SessionDetail
 from sessions_app.views.finding import visible_session
 from studio.access import require
@@ -90,6 +90,19 @@ def session_change_line(request: HttpRequest, code: str, line_id: int) -> HttpRe
         template=PAGE,
         context=lambda: _page(session, request, line_forms={line_id: form}, failed=form),
     )
+
+
+@require_POST
+def session_move_line(request: HttpRequest, code: str, line_id: int) -> HttpResponse:
+    session = _found(request, code)
+    form = MoveLineForm(request.POST)
+
+    def do(values: dict[str, Any]) -> Done:
+        up = values["way"] == "up"
+        line = price.move_line(session, line_id=_bounded(line_id), by=request.user, now=timezone.now(), up=up)
+        return _done(session, _("%(line)s: moved.") % {"line": line})
+
+    return act(request, form, do, template=PAGE, context=lambda: _page(session, request, failed=form))
 
 
 @require_POST
@@ -289,7 +302,7 @@ def _totals(session: Session, account: money.Account) -> list[dict[str, Any]]:
         rows.append({"label": _("Discount"), "amount": -session.discount, "note": session.discount_reason})
     rows.append({"label": _("Total"), "amount": session.total, "kind": "sum"})
     deposit = _("Deposit %(percentage)d %%") % {"percentage": session.deposit_percentage}
-    if session.deposit_amount is None:
+    if not _deposit_is_fixed(session):
         due = money.deposit_amount(session.total, session.deposit_percentage)
         rows.append({"label": deposit, "amount": due, "note": _("As it would be asked for now.")})
     else:
@@ -302,8 +315,13 @@ def _totals(session: Session, account: money.Account) -> list[dict[str, Any]]:
     return rows
 
 
+def _deposit_is_fixed(session: Session) -> bool:
+    """While it is negotiated, what was fixed before it was reopened says nothing any more (D13)."""
+    return session.deposit_amount is not None and session.status not in (workflow.REQUEST, workflow.NEGOTIATION)
+
+
 def _deposit_hint(session: Session, record: Record) -> str:
-    if session.deposit_amount is not None:
+    if _deposit_is_fixed(session):
         return _("The deposit was fixed when the session was quoted; reopen the negotiation for another one.")
     if record.is_high_risk:
         return _("The client canceled %(canceled)d of %(all)d sessions: less than 100 %% needs a note.") % {
@@ -323,6 +341,7 @@ urlpatterns = [
     path("sessions/<str:code>/lines/packages/", session_add_package, name="session-add-package"),
     path("sessions/<str:code>/lines/items/", session_add_item, name="session-add-item"),
     path("sessions/<str:code>/lines/<int:line_id>/", session_change_line, name="session-change-line"),
+    path("sessions/<str:code>/lines/<int:line_id>/move/", session_move_line, name="session-move-line"),
     path("sessions/<str:code>/lines/<int:line_id>/remove/", session_remove_line, name="session-remove-line"),
     path(
         "sessions/<str:code>/lines/packages/<int:package_id>/remove/",

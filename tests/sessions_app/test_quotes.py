@@ -16,8 +16,9 @@ from sessions_app import quotes, workflow
 from sessions_app.actions import price
 from sessions_app.models import QuoteVersion, Session
 from studio.conf import STUDIO
+from studio.roles import Role
 from studio.templatetags.atelier import clock
-from tests.factories.domain import ItemFactory, Studio
+from tests.factories.domain import ItemFactory, Studio, person
 from tests.factories.pdf_text import pages_of, text_of
 
 JSON = {"HTTP_ACCEPT": "application/json"}
@@ -267,6 +268,21 @@ def test_old_version_stays_as_it_was_given(session, walk, studio, office):
     assert "Canvas" not in text_of(office.get(url("session-quote-version", session, 1)).content)
     assert "Canvas" in text_of(office.get(url("session-quote-now", session)).content)
     assert before[:4] == b"%PDF"
+
+
+def test_papers_are_for_the_office_alone(studio):
+    """Prices are nobody else's: those on the session are refused, the others do not know of it."""
+    session = studio.walk(workflow.IN_EDITING).session
+    assert session.quotes.count() == 1
+    others = [person(Role.PHOTOGRAPHER), person(Role.EDITOR), person(Role.ARTIST)]
+    for who, answers in [
+        (studio.photographer, {403}),
+        (studio.editor, {403}),
+        *((each, {403, 404}) for each in others),
+    ]:
+        for name, more in (("session-quotes", []), ("session-quote-now", []), ("session-quote-version", [1])):
+            assert browser(who).get(url(name, session, *more), **JSON).status_code in answers
+        assert "quotes/" not in browser(who).get(session.get_absolute_url()).content.decode()
 
 
 @pytest.mark.parametrize("number", [0, 2, 2**31, 10**30])

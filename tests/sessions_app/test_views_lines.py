@@ -312,3 +312,66 @@ def test_the_page_costs_the_same_for_one_line_and_for_thirty(studio, session, of
         price.add_package(session, package=studio.package, by=studio.coordinator, now=studio.now)
         price.add_item(session, item=ItemFactory(), quantity=1, by=studio.coordinator, now=studio.now)
     assert (queries(), queries(preview)) == one and max(one) <= 15
+
+
+# --- Order, and what does not fit --------------------------------------------------------------------
+
+
+def names(session):
+    return list(session.lines.order_by("display_order", "pk").values_list("item_name", flat=True))
+
+
+@pytest.fixture
+def three(session, studio):
+    session.lines.all().delete()
+    for name in ("one", "two", "three"):
+        price.add_item(session, item=ItemFactory(name=name), quantity=1, by=studio.coordinator, now=timezone.now())
+    return list(session.lines.order_by("display_order"))
+
+
+def test_line_goes_up_and_down_and_stays_at_the_ends(session, office, three):
+    def move(line, way):
+        assert office.post(url("session-move-line", session, line.pk), {"way": way}).status_code == 302
+        return names(session)
+
+    assert move(three[2], "up") == ["one", "three", "two"]
+    assert move(three[0], "down") == ["three", "one", "two"]
+    assert move(three[2], "up") == ["three", "one", "two"]
+    assert move(three[1], "down") == ["three", "one", "two"]
+
+
+@pytest.mark.parametrize("body", [{}, {"way": ""}, {"way": "sideways"}])
+def test_way_that_there_is_not_is_refused(session, office, three, body):
+    assert office.post(url("session-move-line", session, three[0].pk), body, **JSON).status_code == 422
+    assert names(session) == ["one", "two", "three"]
+
+
+def test_line_of_another_session_is_not_moved_or_changed(session, studio, office):
+    foreign = price.add_item(
+        studio.walk(workflow.PRE_SCHEDULED).session,
+        item=ItemFactory(),
+        quantity=1,
+        by=studio.coordinator,
+        now=timezone.now(),
+    )
+    before = (foreign.display_order, foreign.quantity)
+    for name, body in (("session-move-line", {"way": "down"}), ("session-change-line", {"quantity": 7})):
+        assert office.post(url(name, session, foreign.pk), body, **JSON).status_code == 422
+    foreign.refresh_from_db()
+    assert (foreign.display_order, foreign.quantity) == before
+
+
+@pytest.mark.parametrize("body", [{"description_override": "x" * 10_000}, {"quantity": 10**30}, {"quantity": 100_001}])
+def test_what_does_not_fit_is_refused_and_changes_nothing(session, office, three, body):
+    line = three[0]
+    assert office.post(url("session-change-line", session, line.pk), body, **JSON).status_code == 422
+    assert SessionDetail.objects.get(pk=line.pk).quantity == line.quantity
+
+
+def test_reopened_session_shows_the_deposit_that_would_be_asked_for_now(studio, office):
+    """D13: what was fixed before is not what the next quote asks for."""
+    walk = studio.walk(workflow.PRE_SCHEDULED)
+    assert "Fixed when it was quoted." in office.get(url("session-lines", walk.session)).content.decode()
+    walk.session.move("reopen", by=studio.coordinator, now=walk.now)
+    page = office.get(url("session-lines", walk.session)).content.decode()
+    assert "As it would be asked for now." in page and "reopen the negotiation" not in page
