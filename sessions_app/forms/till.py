@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django import forms
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from payments.models import PaymentMethod
@@ -38,9 +38,9 @@ class ClosingForm(forms.Form):
         self.takings = list(takings)
         for each in self.takings:
             self.fields[field_of(each.method)] = AmountField(
-                label=_t("%(method)s counted") % {"method": each.label},
+                label=gettext("%(method)s counted") % {"method": each.label},
                 min_value=-LARGEST_AMOUNT,
-                help_text=_t("By the books: %(amount)s") % {"amount": sentences.money(each.net)},
+                help_text=gettext("By the books: %(amount)s") % {"amount": sentences.money(each.net)},
             )
             self.fields[_seen(each.method)] = AmountField(
                 min_value=-LARGEST_AMOUNT, required=False, widget=forms.HiddenInput
