@@ -14,7 +14,7 @@ NIGHT = DUE + timedelta(seconds=1)
 ROWS = """
 INSERT INTO sessions_app_client (id, full_name, email, primary_phone, secondary_phone, delivery_address, client_type,
     language, notes, active, created_at)
-SELECT 1000000 + n, 'Client ' || n, 'client' || n || '@example.test', '5555-0142', '', '', 'Individual', '', '', true,
+SELECT 1000000 + n, 'Client ' || n, 'due' || n || '@example.test', '5555-0142', '', '', 'Individual', '', '', true,
     %(opened)s FROM generate_series(1, %(count)s / 5 + 1) n;
 INSERT INTO sessions_app_session (id, code, client_id, session_type, status, starts_at, ends_at, location, room_id,
     event_description, special_notes, subtotal, transportation_cost, discount, discount_reason, total,
