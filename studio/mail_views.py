@@ -30,6 +30,7 @@ from studio.conf import LANGUAGES, STUDIO
 from studio.csv_files import csv_response
 from studio.errors import InvalidInput, NotFound
 from studio.models import OutgoingEmail
+from studio.paging import Page
 from studio.roles import Perm
 from studio.say import warn
 from studio.templatetags.atelier import iso, moment
@@ -93,26 +94,6 @@ class Line:
     @property
     def is_dead(self) -> bool:
         return self.row.status == Status.DEAD
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """As Django's, without counting a million rows for the number of the last one."""
-
-    number: int
-    has_next: bool
-
-    @property
-    def has_previous(self) -> bool:
-        return self.number > 1
-
-    @property
-    def previous_page_number(self) -> int:
-        return self.number - 1
-
-    @property
-    def next_page_number(self) -> int:
-        return self.number + 1
 
 
 @dataclass(frozen=True, slots=True)

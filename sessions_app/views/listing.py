@@ -28,6 +28,7 @@ from sessions_app.states import PATH, Status
 from studio.access import allows, require
 from studio.conf import STUDIO
 from studio.csv_files import csv_response
+from studio.paging import Page
 from studio.roles import Perm
 
 PER_PAGE = 50
@@ -83,26 +84,6 @@ def session_list(request: HttpRequest) -> HttpResponse:
 class Row:
     session: Session
     account: money.Account | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """As Django's, without counting every row of the table for the number of the last one."""
-
-    number: int
-    has_next: bool
-
-    @property
-    def has_previous(self) -> bool:
-        return self.number > 1
-
-    @property
-    def previous_page_number(self) -> int:
-        return self.number - 1
-
-    @property
-    def next_page_number(self) -> int:
-        return self.number + 1
 
 
 @dataclass(frozen=True, slots=True)
