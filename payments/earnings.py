@@ -1,23 +1,19 @@
-"""The only writer of commissions: lines are added, and statements pay them (D27).
+"""The only writer of commissions: lines are added, never changed (D27).
 
 The callers hold the lock of the session row and have asked for permission.
 """
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db.models import Sum
-from django.utils.translation import gettext as _
 
-from payments import commissions, ledger, money
+from payments import commissions, money
 from payments.commissions import Rate
-from payments.models import CommissionLine, CommissionStatement, Payment, PaymentMethod
+from payments.models import CommissionLine, Payment
 from payments.models.commission import CommissionKind
-from studio import audit
 from studio.conf import STUDIO
-from studio.errors import InvalidInput
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -80,62 +76,6 @@ def correct(
                 )
             )
     return written
-
-
-def unpaid(person: "User", last_day: date) -> Iterable[CommissionLine]:
-    """The lines up to a day that are on no statement yet."""
-    return CommissionLine.objects.filter(person=person, statement__isnull=True, earned_on__lte=last_day)
-
-
-def pay_statement(
-    person: "User",
-    *,
-    last_day: date,
-    expected: Decimal,
-    method: str,
-    document_number: str,
-    notes: str = "",
-    by: "User",
-    now: datetime,
-) -> CommissionStatement:
-    """Pay what the person has earned up to ``last_day`` and was not paid yet: the statement freezes with its lines.
-
-    ``expected`` is the total that was on the screen. The caller's transaction. Raises ``InvalidInput`` when there is
-    nothing to pay, when a figure came in meanwhile, for a day ahead, and for a bad method or document.
-    """
-    if last_day > _day(now):
-        raise InvalidInput(_("A statement ends today or before."), field="last_day")
-    lines = list(unpaid(person, last_day).select_for_update(no_key=True).order_by("earned_on", "pk"))
-    total = sum((line.amount for line in lines), money.ZERO)
-    if not lines:
-        raise InvalidInput(_("There is nothing to pay up to this day."), details={"failed": ["nothing_to_pay"]})
-    if total != expected:
-        raise InvalidInput(
-            _("The figures changed meanwhile: look at them again."),
-            details={"failed": ["changed_meanwhile"], "total": str(total), "expected": str(expected)},
-        )
-    if total < 0:
-        raise InvalidInput(
-            _("Corrections exceed what was earned: they stay open until more is earned."),
-            details={"failed": ["below_zero"], "total": str(total)},
-        )
-    if method not in PaymentMethod.values:
-        raise InvalidInput(_("Choose cash, card or transfer."), field="method", details={"method": method})
-    ledger.refuse_no_document(document_number)
-    statement = CommissionStatement.objects.create(
-        person=person,
-        first_day=lines[0].earned_on,
-        last_day=last_day,
-        total=total,
-        paid_at=now,
-        paid_by=by,
-        payment_method=method,
-        document_number=document_number.strip(),
-        notes=notes.strip(),
-    )
-    CommissionLine.objects.filter(pk__in=[line.pk for line in lines]).update(statement=statement)
-    audit.record("commission_paid", by=by, about=statement, amount=str(total), lines=len(lines))
-    return statement
 
 
 def _day(now: datetime) -> date:
