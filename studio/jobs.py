@@ -75,7 +75,7 @@ JOBS: tuple[Job, ...] = (
     Job("send_payment_reminders", time(9, 0), "sessions_app.jobs.send_payment_reminders", _("Remind of deposits")),
     Job("deliver_outbox", EVERY_MINUTE, "studio.jobs.deliver_outbox", _("Send e-mails")),
 )
-if getattr(settings, "BACKUPS", None):
+if settings.BACKUPS:
     # Between the midnight jobs, whose work it then holds, and the morning.
     JOBS += (Job("back_up", time(3, 0), "studio.backups.nightly", _("Back up")),)
 
