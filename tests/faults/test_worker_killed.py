@@ -92,6 +92,9 @@ def test_auto_cancel_goes_on_after_its_worker_was_killed(house: House, mail_serv
         eventually(lambda: canceled.count() == first, "a third of the sessions is canceled")
         worker.kill()
         house.all_is_lost()
+    # One of its children canceled; the other may have been sending one of the e-mails about it.
+    in_flight = set(OutgoingEmail.objects.filter(status="claimed").values_list("pk", flat=True))
+    assert len(in_flight) <= 1
     assert canceled.count() == first
     assert books.wrong() == {}
     run = run_of("auto_cancel_unpaid")
@@ -107,7 +110,9 @@ def test_auto_cancel_goes_on_after_its_worker_was_killed(house: House, mail_serv
     # What was canceled since the run last told how far it was is known from the sessions alone.
     assert (run.attempts, run.done, run.failed) == (2, told + UNPAID - first, 0)
     taken = mail_server.times_taken()
-    assert max(taken.values()) == 1
+    doubled = {mail for mail, times in taken.items() if times > 1}
+    assert doubled <= in_flight
+    assert max(taken.values()) <= 2
     tell(
         "kill -9 in the middle of auto-cancel",
         f"{UNPAID} sessions, {len(taken)} e-mails",
