@@ -34,9 +34,13 @@ class Billed(Protocol):
     total: Decimal
     deposit_amount: Decimal | None
     kept_amount: Decimal | None
+    price_is_open: bool
 
     @property
     def is_canceled(self) -> bool: ...
+
+    @property
+    def balance_follows_deposit(self) -> bool: ...
 
 
 def account(session: Billed) -> money.Account:
@@ -142,15 +146,81 @@ def register_balance(
 
     Raises ``ImmutableSession`` without a live deposit, ``PaymentExceedsTotal``, ``InvalidInput``.
     """
+    refuse_open_price(session)
     _refuse_bad_entry(session, amount, method)
     refuse_no_document(document_number)
-    if session.deposit_amount != 0 and not _has_live_deposit(session):
+    if session.balance_follows_deposit and not _has_live_deposit(session):
         raise ImmutableSession(
             _("A balance payment comes after the deposit, and this session has none."),
             details={"failed": ["no_deposit"]},
         )
     with _constraints_speak(session, amount):
         return _add(session, PaymentType.BALANCE, amount, method, document_number, payment_date, by, now, notes)
+
+
+def register_advance(
+    session: Billed,
+    *,
+    amount: Decimal,
+    method: str,
+    document_number: str,
+    payment_date: date,
+    by: "User",
+    now: datetime,
+    notes: str = "",
+) -> Payment:
+    """Record what an appointment's client pays in advance, pending: a deposit of any amount, and only one (D28).
+
+    Raises ``InvalidInput`` when there is a live one already, ``ImmutableSession`` while the price is open,
+    ``PaymentExceedsTotal``.
+    """
+    refuse_open_price(session)
+    _refuse_bad_entry(session, amount, method)
+    refuse_no_document(document_number)
+    if _has_live_deposit(session):
+        raise _deposit_exists()
+    with _constraints_speak(session, amount):
+        return _add(session, PaymentType.DEPOSIT, amount, method, document_number, payment_date, by, now, notes)
+
+
+def settle(session: Billed, *, method: str, document_number: str, by: "User | None", now: datetime) -> Payment:
+    """Take all that is left to pay, verified at once: the client stands at the counter (D27).
+
+    Of nothing left it is a payment of 0.00, which proves that somebody settled it; only this one may be that.
+    Raises ``PaymentExceedsTotal`` when somebody paid meanwhile, ``InvalidInput`` for an unknown method.
+    """
+    _refuse_unknown_method(method)
+    amount = account(session).still_to_pay
+    today = now.astimezone(STUDIO.zone).date()
+    with _constraints_speak(session, amount):
+        payment = Payment(
+            session_id=session.pk,
+            payment_type=PaymentType.BALANCE,
+            amount=amount,
+            payment_method=method,
+            document_number=document_number.strip(),
+            payment_date=today,
+            registered_by=by,
+            registered_at=now,
+            payment_status=PaymentStatus.VERIFIED,
+            verified_by=by,
+            verified_at=now,
+            cash_day=till.open_day(now),
+        )
+        payment.save(force_insert=True)
+    if amount > 0:
+        receipts.issue(payment, by=by, now=now)
+    if amount > STUDIO.audited_payment_amount:
+        audit.record("large_payment", by=by, about=payment, amount=str(amount))
+    return payment
+
+
+def refuse_open_price(session: Billed) -> None:
+    """Nobody pays towards a price that nobody has named (D39). Raises ``ImmutableSession``."""
+    if session.price_is_open:
+        raise ImmutableSession(
+            _("The price is not agreed yet: enter it before money is taken."), details={"failed": ["price_is_open"]}
+        )
 
 
 def refuse_odd_date(payment_date: date, now: datetime) -> None:

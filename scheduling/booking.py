@@ -72,22 +72,29 @@ def reserve_staff(
     by: "User | None",
     now: datetime,
     notes: str = "",
+    role: Role = Role.PHOTOGRAPHER,
 ) -> StaffReservation:
-    """Put a photographer on a session for a coverage, travel included (business rules 3.2, 10.2).
+    """Put a photographer on a session for a coverage, travel included (business rules 3.2, 10.2), or an artist (D25).
 
     Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown,
-    gone, no photographer, or on the session already.
+    gone, not of this ``role``, or on the session already.
     """
-    person = _photographer(lock_people([staff_id]), staff_id)
+    person = _of_role(lock_people([staff_id]), staff_id, role)
     return _put_on(session_id, person, coverage, lead, by, now, notes)
 
 
 def replace_staff(
-    assignment: StaffReservation, *, staff_id: int, coverage: Span, by: "User | None", now: datetime
+    assignment: StaffReservation,
+    *,
+    staff_id: int,
+    coverage: Span,
+    by: "User | None",
+    now: datetime,
+    role: Role = Role.PHOTOGRAPHER,
 ) -> StaffReservation:
     """Reassign (business rules 10.4): the old row ends, a new one begins, in one act."""
     people = lock_people([assignment.staff_id, staff_id])
-    person = _photographer(people, staff_id)
+    person = _of_role(people, staff_id, role)
     lead = assignment.is_lead_photographer
     take_off(assignment, now=now)
     return _put_on(assignment.session_id, person, coverage, lead, by, now, assignment.notes)
@@ -124,7 +131,7 @@ def lead(session_id: int, assignment: StaffReservation | None) -> None:
         current.filter(pk=assignment.pk).update(is_lead_photographer=True)
 
 
-def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
+def move(session_id: int, *, span: Span, coverages: Mapping[int, Span], role: Role = Role.PHOTOGRAPHER) -> None:
     """Everything that a session holds goes with it to another time, or nothing does.
 
     ``coverages`` gives the new coverage by assignment id. Raises ``PhotographerNotAvailable`` or ``RoomNotAvailable``,
@@ -137,7 +144,7 @@ def move(session_id: int, *, span: Span, coverages: Mapping[int, Span]) -> None:
     for assignment in assignments:
         coverage = coverages[assignment.pk]
         person = people[assignment.staff_id]
-        _refuse_gone(person)
+        _refuse_gone(person, role)
         _refuse_staff_conflicts(person, coverage, session_id)
         with _constraint_speaks(None, person):
             assignment.during = (coverage.start, coverage.end)
@@ -161,27 +168,31 @@ def release(session_id: int, *, now: datetime) -> list["User"]:
     return freed
 
 
-def _photographer(people: Mapping[int, "User"], staff_id: int) -> "User":
+def _of_role(people: Mapping[int, "User"], staff_id: int, role: Role) -> "User":
     person = people.get(staff_id)
-    if person is None or not _shoots(person):
+    if person is None or not _works_as(person, role):
+        if role == Role.ARTIST:
+            raise InvalidInput(_("Choose an active artist."), field="artist", details={"artist": staff_id})
         raise InvalidInput(
             _("Choose an active photographer."), field="photographer", details={"photographer": staff_id}
         )
     return person
 
 
-def _shoots(person: "User") -> bool:
-    return person.is_active and person.groups.filter(name=Role.PHOTOGRAPHER).exists()
+def _works_as(person: "User", role: Role) -> bool:
+    return person.is_active and person.groups.filter(name=role).exists()
 
 
-def _refuse_gone(person: "User") -> None:
-    if not _shoots(person):
-        raise PhotographerNotAvailable(
-            _("%(person)s no longer photographs for the studio: put somebody else on first.")
-            % {"person": person.full_name},
-            field="photographer",
-            details={"photographer": person.pk, "conflicts": []},
-        )
+def _refuse_gone(person: "User", role: Role) -> None:
+    if _works_as(person, role):
+        return
+    if role == Role.ARTIST:
+        text, field = _("%(person)s no longer takes appointments: choose another artist first."), "artist"
+    else:
+        text, field = _("%(person)s no longer photographs for the studio: put somebody else on first."), "photographer"
+    raise PhotographerNotAvailable(
+        text % {"person": person.full_name}, field=field, details={field: person.pk, "conflicts": []}
+    )
 
 
 def _refuse_room_out_of_use(room: Room) -> None:
@@ -235,7 +246,7 @@ def _refuse_room_conflicts(room: Room, held: Span, session_id: int) -> None:
 def _refuse_staff_conflicts(person: "User", coverage: Span, session_id: int) -> None:
     conflicts = list(in_the_way(StaffReservation, person.pk, coverage, session_id).select_related("session")[:5])
     if conflicts:
-        raise _person_taken(person, conflicts)
+        raise person_taken(person, conflicts)
 
 
 def _room_taken(room: Room, conflicts: list[Reservation]) -> StudioError:
@@ -246,7 +257,8 @@ def _room_taken(room: Room, conflicts: list[Reservation]) -> StudioError:
     )
 
 
-def _person_taken(person: "User", conflicts: list[Reservation]) -> StudioError:
+def person_taken(person: "User", conflicts: list[Reservation]) -> StudioError:
+    """The refusal for somebody who is busy, with what is in the way."""
     return PhotographerNotAvailable(
         _("%(person)s is busy: %(conflicts)s.") % {"person": person.full_name, "conflicts": _in_words(conflicts)},
         field="photographer",

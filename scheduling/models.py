@@ -8,7 +8,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeField, RangeOperators
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models import DateTimeField, F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -64,6 +64,13 @@ class ReservationQuerySet(QuerySet["Reservation"]):
 
     def overlapping(self, span: Span) -> "ReservationQuerySet":
         return self.filter(during__overlap=(span.start, span.end))
+
+
+class Begins(Func):
+    """When a range begins."""
+
+    function = "lower"
+    output_field = DateTimeField()
 
 
 def _same(resource: str) -> Func:
@@ -215,6 +222,10 @@ class StaffReservation(Reservation):
                 condition=Q(is_lead_photographer=True) & ~Q(assignment_status=AssignmentStatus.REASSIGNED),
                 name="assignment_one_lead",
             ),
+        ]
+        indexes = [
+            # An artist's schedule, canceled appointments included (tattoo session model, composite index).
+            models.Index("staff", Begins("during"), name="reservation_of_staff"),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from payments import commissions, earnings, ledger, money
 from payments.refunds import Percentages
 from scheduling import booking
 from scheduling.models import AssignmentStatus
-from sessions_app import deadlines, mail, notices, quotes
+from sessions_app import deadlines, mail, notices, quotes, workflow
 from sessions_app.cancellation import refund_of
 from sessions_app.memberships import sync_grants
 from studio import access, audit
@@ -62,6 +62,10 @@ class Act:
 
 
 Effect = Callable[["Session", Act], None]
+
+# In front of the notes of an appointment whose client did not come (tattoo service, cancel_session).
+NO_SHOW = "[No-show]"
+ADVANCE_GOES_BACK, ADVANCE_IS_KEPT = "Advance paid back", "Advance kept"
 
 
 def run(names: Iterable[str], session: "Session", act: Act) -> None:
@@ -172,12 +176,77 @@ def owe_refund(session: "Session", act: Act) -> None:
     audit.record("session_canceled", by=act.by, about=session, initiator=act.payload["initiator"], source=act.source)
 
 
+def settle_price(session: "Session", act: Act) -> None:
+    """A price that nobody ever named is 0.00 from here on (D27)."""
+    session.price_is_open = False
+
+
+def take_rest(session: "Session", act: Act) -> None:
+    """The client pays what is left, here and now; the payment counts at once. Of nothing left it says 0.00 (D27)."""
+    ledger.settle(
+        session,
+        method=act.payload["method"],
+        # Nobody has to invent a number for cash: without a voucher the appointment's own code stands for it.
+        document_number=str(act.payload.get("document_number") or "").strip() or session.code,
+        by=act.by,
+        now=act.now,
+    )
+    act.account = None
+
+
 def fix_commissions(session: "Session", act: Act) -> None:
-    """What everybody who shot it earns, at the session's rate or their own; who has neither earns none (D27)."""
+    """What everybody who did it earns: at the session's rate or their own, an artist else at one half (D27).
+
+    A photographer without a rate earns none.
+    """
+    usual = commissions.DEFAULT_RATE if session.is_appointment else None
     for person in people_on(session):
-        rate = commissions.rate_of(session.commission_override, person.commission_rate)
+        rate = commissions.rate_of(session.commission_override, person.commission_rate, default=usual)
         if rate is not None:
             earnings.earn(session.pk, person, base=session.total, rate=rate, by=act.by, now=act.now)
+
+
+def note_no_show(session: "Session", act: Act) -> None:
+    """The client did not come: it counts in their history, and whoever reads the notes sees it first (D29)."""
+    if not act.facts.no_show:
+        return
+    session.no_show = True
+    if not session.special_notes.startswith(NO_SHOW):
+        session.special_notes = f"{NO_SHOW} {session.special_notes}".strip()
+
+
+def settle_advance(session: "Session", act: Act) -> None:
+    """What was paid in advance goes back or is kept, as whoever cancels has chosen; both are written down (D40)."""
+    account = act.account or ledger.account(session)
+    facts = act.facts
+    by_default = workflow.refunds_by_default(facts.initiator, no_show=facts.no_show)
+    gives_back = by_default if facts.refund is None else facts.refund
+    free = account.net_paid - account.pending_refunds
+    back = free if gives_back else max(money.ZERO, account.refund_owed - account.pending_refunds)
+    session.kept_amount = free - back
+    session.refund_reason = ""
+    if account.net_paid > 0:
+        session.refund_reason = ADVANCE_GOES_BACK if gives_back else ADVANCE_IS_KEPT
+    act.account = None
+    if back > 0:
+        notes = facts.refund_note.strip() or session.refund_reason
+        ledger.owe_refund(session, amount=back, by=act.by, now=act.now, today=act.today, notes=notes)
+    audit.record(
+        "session_canceled",
+        by=act.by,
+        about=session,
+        initiator=facts.initiator,
+        source=act.source,
+        no_show=facts.no_show,
+        advance=session.refund_reason,
+        refund=str(back),
+        note=facts.refund_note.strip(),
+    )
+
+
+def tell_of_appointment(session: "Session", act: Act) -> None:
+    """The artist learns that somebody else took it on, or put it off."""
+    notices.tell(people_on(session), "appointment_changed", session, by=act.by, variant=session.status)
 
 
 def release_time(session: "Session", act: Act) -> None:
@@ -255,6 +324,11 @@ EFFECTS: dict[str, Effect] = {
         note_cancellation,
         owe_refund,
         release_time,
+        settle_price,
+        take_rest,
+        note_no_show,
+        settle_advance,
+        tell_of_appointment,
         tell_photographers,
         tell_editors,
         tell_editor,

@@ -46,6 +46,7 @@ def load_facts(
         has_lines=workflow.has_lines in guards and session.lines.exists(),
         total=session.total,
         net_paid=account.net_paid,
+        pending_in=account.pending_in,
         deposit_amount=session.deposit_amount,
         payment_deadline=session.payment_deadline,
         changes_deadline=session.changes_deadline,
@@ -60,6 +61,10 @@ def load_facts(
         by_system=by is None,
         reason=str(payload.get("reason") or ""),
         initiator=str(payload.get("initiator") or ""),
+        no_show=bool(payload.get("no_show")),
+        method=str(payload.get("method") or ""),
+        refund=payload.get("refund"),
+        refund_note=str(payload.get("refund_note") or ""),
     )
 
 

@@ -245,6 +245,10 @@ def _common(now: datetime) -> dict[str, Any]:
         "zone": STUDIO.time_zone,
         "final": sorted(workflow.FINAL),
         "from_assigned_on": sorted(workflow.FROM_ASSIGNED_ON),
+        "appointment": workflow.APPOINTMENT,
+        "active": workflow.ACTIVE,
+        "waiting": workflow.WAITING,
+        "completed": workflow.COMPLETED,
         "from_confirmed_on": [workflow.CONFIRMED, *sorted(workflow.FROM_ASSIGNED_ON)],
         "request": workflow.REQUEST,
         "prescheduled": workflow.PRE_SCHEDULED,
@@ -279,7 +283,7 @@ def _permissions() -> dict[str, Any]:
 
 def _edges() -> dict[str, Any]:
     """Every step that the table of transitions knows, as "from > to"."""
-    table = workflow.PHOTOGRAPHY.values()
+    table = [*workflow.PHOTOGRAPHY.values(), *workflow.APPOINTMENTS.values()]
     return {"edges": [f"{source} > {row.target}" for row in table for source in row.sources]}
 
 
@@ -349,7 +353,9 @@ CHECKS: dict[str, Check] = {
             LEFT JOIN (
                 SELECT session_id, sum(line_subtotal) AS lines FROM sessions_app_sessiondetail GROUP BY session_id
             ) sold ON sold.session_id = s.id
+            -- The price of an appointment without lines is entered as it is (D39).
             WHERE s.deleted_at IS NULL AND s.subtotal <> coalesce(sold.lines, 0)
+                AND NOT (s.session_type = %(appointment)s AND sold.lines IS NULL)
         """,
     ),
     "paid_above_total": Check(
@@ -383,7 +389,7 @@ CHECKS: dict[str, Check] = {
         sql=f"""
             SELECT s.code, s.deposit_amount AS deposit, coalesce(books.paid, 0) AS paid
             FROM sessions_app_session s LEFT JOIN ({BOOKS}) books ON books.session_id = s.id
-            WHERE s.deleted_at IS NULL AND s.status = ANY(%(from_confirmed_on)s)
+            WHERE s.deleted_at IS NULL AND s.status = ANY(%(from_confirmed_on)s) AND s.session_type <> %(appointment)s
                 AND coalesce(books.paid, 0) < s.deposit_amount
         """,
     ),
@@ -407,12 +413,13 @@ CHECKS: dict[str, Check] = {
     ),
     # -- people and rooms
     "assigned_without_photographers": Check(
-        finds=_("Assigned or later, without a photographer"),
-        says=_("It is %(status)s, and nobody photographs it."),
-        advice=_("Put a photographer on the session."),
+        finds=_("Assigned or later, without a photographer or an artist"),
+        says=_("It is %(status)s, and nobody is on it."),
+        advice=_("Put somebody on the session."),
         sql="""
             SELECT s.code, s.status FROM sessions_app_session s
-            WHERE s.deleted_at IS NULL AND s.status = ANY(%(from_assigned_on)s) AND NOT EXISTS (
+            WHERE s.deleted_at IS NULL AND (s.status = ANY(%(from_assigned_on)s) OR s.session_type = %(appointment)s)
+                AND NOT EXISTS (
                 SELECT FROM scheduling_staffreservation r
                 WHERE r.session_id = s.id AND r.assignment_status <> %(reassigned)s
             )
@@ -463,7 +470,7 @@ CHECKS: dict[str, Check] = {
             FROM scheduling_staffreservation r JOIN sessions_app_session s ON s.id = r.session_id
             JOIN studio_user u ON u.id = r.staff_id
             WHERE r.released_at IS NULL AND s.deleted_at IS NULL AND (
-                s.status = ANY(%(final)s)
+                s.status = ANY(%(final)s) AND NOT (s.session_type = %(appointment)s AND s.status = %(completed)s)
                 OR lower(r.during) >= s.ends_at OR upper(r.during) <= s.starts_at
                 OR lower(r.during) < s.starts_at - %(longest_way)s OR upper(r.during) > s.ends_at + %(longest_way)s
             )
@@ -564,7 +571,9 @@ CHECKS: dict[str, Check] = {
                     lag(new_status) OVER (PARTITION BY session_id ORDER BY id) AS before
                 FROM sessions_app_statushistory
             ) h JOIN sessions_app_session s ON s.id = h.session_id
-            WHERE h.previous_status IS DISTINCT FROM h.before OR h.before IS NULL AND h.new_status <> %(request)s
+            WHERE h.previous_status IS DISTINCT FROM h.before OR h.before IS NULL AND CASE
+                WHEN s.session_type = %(appointment)s THEN h.new_status NOT IN (%(active)s, %(waiting)s)
+                ELSE h.new_status <> %(request)s END
         """,
     ),
     "history_ends_elsewhere": Check(
@@ -692,7 +701,7 @@ CHECKS: dict[str, Check] = {
             JOIN (VALUES (%(confirmed)s, 'confirmation_email:'), (%(ready)s, 'material_ready_email:'),
                 (%(canceled)s, 'cancellation_email:')) due(status, kind) ON due.status = h.new_status
             JOIN sessions_app_session s ON s.id = h.session_id
-            WHERE h.changed_at > %(now)s - %(mail_is_kept)s AND NOT EXISTS (
+            WHERE h.changed_at > %(now)s - %(mail_is_kept)s AND s.session_type <> %(appointment)s AND NOT EXISTS (
                 SELECT FROM studio_outgoingemail m WHERE m.key = due.kind || h.session_id || ':' || h.id
             )
         """,

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from sessions_app.models import Session
     from studio.models import User
 
-GRANTED = (Perm.SESSION_VIEW_OWN, Perm.SESSION_MARK_ATTENDED, Perm.SESSION_MARK_READY)
+GRANTED = (
+    Perm.SESSION_VIEW_OWN,
+    Perm.SESSION_MARK_ATTENDED,
+    Perm.SESSION_MARK_READY,
+    Perm.APPOINTMENT_MANAGE_OWN,
+)
 
 
 def grants_due(session: "Session", user: "User") -> frozenset[Perm]:
@@ -19,7 +24,8 @@ def grants_due(session: "Session", user: "User") -> frozenset[Perm]:
     due: set[Perm] = set()
     on_it = session.assignments.filter(staff=user).exclude(assignment_status=AssignmentStatus.REASSIGNED)
     if on_it.exists():
-        due |= {Perm.SESSION_VIEW_OWN, Perm.SESSION_MARK_ATTENDED}
+        due.add(Perm.SESSION_VIEW_OWN)
+        due.add(Perm.APPOINTMENT_MANAGE_OWN if session.is_appointment else Perm.SESSION_MARK_ATTENDED)
     if session.assigned_editor_id == user.pk:
         due |= {Perm.SESSION_VIEW_OWN, Perm.SESSION_MARK_READY}
     return frozenset(due)

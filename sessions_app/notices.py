@@ -10,6 +10,8 @@ Who is told what (business rules 8.2; architecture, Mail and notices):
 - an Admin gives it to an editor: that editor, ``session_given_to_edit``; who had it, ``session_taken_from_edit``
 - -> Ready for Delivery: coordinators, ``material_ready``
 - -> Canceled: the photographers who are freed, ``assignment_off``
+- booked for an artist by somebody else: that artist, ``appointment_booked``; moved, ``appointment_moved``; confirmed or
+  put on hold, ``appointment_changed``; given to another one: both, ``appointment_given``
 - past its changes deadline without people or room: coordinators, each night, ``resources_missing``
 - paid, and not confirmed by its payment deadline: coordinators, ``paid_but_unconfirmed`` (D14)
 
@@ -39,11 +41,12 @@ TRUE_IN = {
 }
 # What is said to the photographers of a session, and to its editor: untrue for who is so no longer.
 TO_PHOTOGRAPHERS = ("session_assigned", "assignment_changed", "session_settled", "session_moved", "coverage_changed")
+TO_ARTISTS = ("appointment_booked", "appointment_moved", "appointment_changed", "appointment_given")
 TO_EDITORS = ("session_given_to_edit",)
 # Said to who leaves: there is nothing for them to open.
-FAREWELLS = {("assignment_changed", "off"), ("session_taken_from_edit", "")}
+FAREWELLS = {("assignment_changed", "off"), ("appointment_given", "off"), ("session_taken_from_edit", "")}
 # The last one says how it is; an earlier one of the kind that nobody has read would say how it was.
-LATEST_ONLY = {"session_moved", "coverage_changed", *TRUE_IN}
+LATEST_ONLY = {"session_moved", "coverage_changed", "appointment_moved", "appointment_changed", *TRUE_IN}
 
 
 def tell(

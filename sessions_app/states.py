@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from sessions_app import workflow
 
@@ -19,12 +20,19 @@ class Status(models.TextChoices):
     READY = workflow.READY, _("Ready for delivery")
     COMPLETED = workflow.COMPLETED, _("Completed")
     CANCELED = workflow.CANCELED, _("Canceled")
+    # The appointment machine (D26).
+    WAITING = workflow.WAITING, pgettext_lazy("appointment", "On hold")
+    ACTIVE = workflow.ACTIVE, pgettext_lazy("appointment", "Active")
 
 
 class SessionType(models.TextChoices):
     STUDIO = workflow.STUDIO_SESSION, _("Studio")
     EXTERNAL = workflow.EXTERNAL_SESSION, _("External")
+    APPOINTMENT = workflow.APPOINTMENT, _("Appointment")
 
+
+# What a coordinator may choose for a request; an appointment has forms of its own.
+SHOOTS = [(each, SessionType(each).label) for each in workflow.SHOOTS]
 
 PATH = workflow.PATH
 FINAL = workflow.FINAL
@@ -38,4 +46,6 @@ TURN = {
     Status.ATTENDED: _("Editor: to be taken"),
     Status.IN_EDITING: _("Editor"),
     Status.READY: _("Coordination: delivery"),
+    Status.WAITING: _("Client: yes or no"),
+    Status.ACTIVE: _("Artist"),
 }

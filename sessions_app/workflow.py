@@ -1,7 +1,8 @@
-"""The photography machine: states, transitions, guards (business rules 1; D7 to D15). Pure.
+"""The two machines: states, transitions, guards (business rules 1; D7 to D15; appointments D26 to D29, D40). Pure.
 
-``PHOTOGRAPHY`` is the one place that knows which transition exists, who may do it, what has to be true and what it
-causes. The writer (``Session.move``), the buttons, ``docs/states.md`` and the matrix tests all read it.
+``PHOTOGRAPHY`` and ``APPOINTMENTS`` are the one place that knows which transition exists, who may do it, what has to
+be true and what it causes. The writer (``Session.move``), the buttons, ``docs/states.md`` and the matrix tests all
+read it.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,15 +23,20 @@ IN_EDITING = "In Editing"
 READY = "Ready for Delivery"
 COMPLETED = "Completed"
 CANCELED = "Canceled"
+# The appointment machine shares the last two (D26).
+WAITING = "Waiting"
+ACTIVE = "Active"
 
 PATH = (REQUEST, NEGOTIATION, PRE_SCHEDULED, CONFIRMED, ASSIGNED, ATTENDED, IN_EDITING, READY, COMPLETED)
 STATES = (*PATH, CANCELED)
+APPOINTMENT_STATES = (WAITING, ACTIVE, COMPLETED, CANCELED)
+ALL_STATES = (*STATES, WAITING, ACTIVE)
 FINAL = frozenset({COMPLETED, CANCELED})
 BEFORE_ASSIGNED = frozenset({REQUEST, NEGOTIATION, PRE_SCHEDULED, CONFIRMED})
 FROM_ASSIGNED_ON = frozenset({ASSIGNED, ATTENDED, IN_EDITING, READY, COMPLETED})
 WITH_EDITOR = frozenset({IN_EDITING, READY, COMPLETED})
 
-STUDIO_SESSION, EXTERNAL_SESSION = "Studio", "External"
+STUDIO_SESSION, EXTERNAL_SESSION, APPOINTMENT = "Studio", "External", "Appointment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class Facts:
     has_lines: bool = False
     total: Decimal = Decimal("0.00")
     net_paid: Decimal = Decimal("0.00")
+    pending_in: Decimal = Decimal("0.00")
     deposit_amount: Decimal | None = None
     payment_deadline: datetime | None = None
     changes_deadline: datetime | None = None
@@ -60,6 +67,10 @@ class Facts:
     by_system: bool = False
     reason: str = ""
     initiator: str = ""
+    no_show: bool = False
+    method: str = ""
+    refund: bool | None = None
+    refund_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +198,46 @@ def reason_is_given(facts: Facts) -> Blocker | None:
 
 def initiator_is_known(facts: Facts) -> Blocker | None:
     """People cancel for the client, the company or force majeure; the system for itself (D7)."""
-    allowed = ("system",) if facts.by_system else ("client", "company", "force_majeure")
+    allowed = ("client", "company", "force_majeure")
+    if facts.by_system:
+        allowed = allowed if facts.session_type == APPOINTMENT else ("system",)
     if facts.initiator in allowed:
         return None
     return Blocker("INVALID_INPUT", "unknown_initiator", {"initiator": facts.initiator, "allowed": list(allowed)})
+
+
+def nothing_waits_to_be_verified(facts: Facts) -> Blocker | None:
+    """What is left to pay is known only once every payment was decided on (D27)."""
+    waiting = facts.pending_in
+    return Blocker(TRANSITION, "payments_pending", {"pending": str(waiting)}) if waiting > 0 else None
+
+
+def method_is_known(facts: Facts) -> Blocker | None:
+    """Efectivo, Tarjeta or Transferencia (tattoo service, payment methods)."""
+    if facts.method in METHODS:
+        return None
+    return Blocker("INVALID_INPUT", "unknown_method", {"method": facts.method, "allowed": list(METHODS)})
+
+
+def no_show_is_the_clients(facts: Facts) -> Blocker | None:
+    """Somebody who does not come is the client, never the studio (D29)."""
+    if not facts.no_show or facts.initiator == "client":
+        return None
+    return Blocker("INVALID_INPUT", "no_show_of_another", {"initiator": facts.initiator})
+
+
+def keeping_is_chosen(facts: Facts) -> Blocker | None:
+    """What happens to an advance is decided by who cancels, with the reason; only the default needs none (D40)."""
+    if facts.net_paid <= 0 or facts.refund is None:
+        return None
+    if facts.refund == refunds_by_default(facts.initiator, no_show=facts.no_show) or facts.refund_note.strip():
+        return None
+    return Blocker("INVALID_INPUT", "no_refund_note")
+
+
+def refunds_by_default(initiator: str, *, no_show: bool) -> bool:
+    """Whether an advance goes back unless somebody chooses otherwise: kept after a no-show, else paid back (D40)."""
+    return not no_show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +271,11 @@ class Transition:
 
 
 # The words of ``studio.roles``, which knows Django and is not imported here; a test compares them.
-ADMIN, COORDINATOR, PHOTOGRAPHER, EDITOR = "Admin", "Coordinator", "Photographer", "Editor"
+ADMIN, COORDINATOR, PHOTOGRAPHER, ARTIST, EDITOR = "Admin", "Coordinator", "Photographer", "Artist", "Editor"
 OFFICE = frozenset({COORDINATOR, ADMIN})
+BOOKERS = OFFICE | {ARTIST}
+# The words of ``payments.models.PaymentMethod``; a test compares them.
+METHODS = ("Cash", "Card", "Transfer")
 
 PHOTOGRAPHY: dict[str, Transition] = {
     row.name: row
@@ -339,9 +389,76 @@ PHOTOGRAPHY: dict[str, Transition] = {
 }
 
 
+APPOINTMENTS: dict[str, Transition] = {
+    row.name: row
+    for row in (
+        Transition(
+            name="activate",
+            sources=frozenset({WAITING}),
+            target=ACTIVE,
+            permission="appointment.manage.own",
+            roles=BOOKERS,
+            tells=("tell_of_appointment",),
+            system=frozenset({WAITING}),
+        ),
+        Transition(
+            name="hold",
+            sources=frozenset({ACTIVE}),
+            target=WAITING,
+            permission="appointment.manage.own",
+            roles=BOOKERS,
+            tells=("tell_of_appointment",),
+            system=frozenset({ACTIVE}),
+        ),
+        Transition(
+            name="complete",
+            sources=frozenset({ACTIVE}),
+            target=COMPLETED,
+            permission="appointment.manage.own",
+            roles=BOOKERS,
+            guards=(method_is_known, nothing_waits_to_be_verified),
+            # The time stays held (D34).
+            effects=("settle_price", "take_rest", "fix_commissions"),
+            system=frozenset({ACTIVE}),
+            needs=("method",),
+            optional=("document_number",),
+        ),
+        Transition(
+            name="cancel",
+            sources=frozenset({WAITING, ACTIVE}),
+            target=CANCELED,
+            permission="appointment.manage.own",
+            roles=BOOKERS,
+            guards=(reason_is_given, initiator_is_known, no_show_is_the_clients, keeping_is_chosen),
+            effects=("note_cancellation", "note_no_show", "settle_advance", "release_time"),
+            tells=("drop_notices", "tell_freed"),
+            system=frozenset({WAITING, ACTIVE}),
+            needs=("reason", "initiator"),
+            optional=("no_show", "refund", "refund_note"),
+        ),
+    )
+}
+
+# What the photography machine is for.
+SHOOTS = (STUDIO_SESSION, EXTERNAL_SESSION)
+MACHINES = {STUDIO_SESSION: PHOTOGRAPHY, EXTERNAL_SESSION: PHOTOGRAPHY, APPOINTMENT: APPOINTMENTS}
+NAMES = frozenset(PHOTOGRAPHY) | frozenset(APPOINTMENTS)
+
+
+def row_of(session_type: str, name: str) -> Transition:
+    """The row that a move of this name is for a session of this type.
+
+    A name that only the other machine knows gives its row there: none of its sources is a state of this one, so that
+    it is refused as any move from a wrong state is. Raises ``KeyError`` for a name that neither knows.
+    """
+    machine = MACHINES[session_type]
+    return machine[name] if name in machine else (PHOTOGRAPHY | APPOINTMENTS)[name]
+
+
 def transitions_from(status: str) -> list[Transition]:
-    """The rows that leave a state, in the order of the table."""
-    return [row for row in PHOTOGRAPHY.values() if status in row.sources]
+    """The rows that leave a state, in the order of their table; the states that both machines share are final."""
+    rows = (*PHOTOGRAPHY.values(), *APPOINTMENTS.values())
+    return [row for row in rows if status in row.sources]
 
 
 def blockers(transition: Transition, facts: Facts, skip: Iterable[str] = ()) -> list[Blocker]:
@@ -355,7 +472,7 @@ def blockers(transition: Transition, facts: Facts, skip: Iterable[str] = ()) -> 
 
 def edit_blocker(status: str, changes_deadline: datetime | None, now: datetime) -> Blocker | None:
     """Whether lines, price, date and place may change (business rules 6.3); Admin is not asked this."""
-    if status in (REQUEST, NEGOTIATION, PRE_SCHEDULED):
+    if status in (REQUEST, NEGOTIATION, PRE_SCHEDULED, WAITING, ACTIVE):
         return None
     if status == CONFIRMED:
         if changes_deadline is not None and now <= changes_deadline:

@@ -57,6 +57,10 @@ class StudioConf:
     require_full_payment: bool = False
     # Ours: minutes that a room stays taken after a session, for clearing it.
     room_turnaround_minutes: int = 0
+    # Ours: minutes of a slot in an artist's day, and the local hours that the day shows when nothing lies outside.
+    appointment_slot_minutes: int = 30
+    appointment_day_begins: int = 9
+    appointment_day_ends: int = 20
     # Ours: payments above this amount are written to the audit log.
     audited_payment_amount: Decimal = Decimal("10000.00")
     # Ours: the longest session that is believed (D2).
@@ -156,6 +160,8 @@ _PERCENTAGES = {
     "refund_force_majeure",
     "refund_client_after_assigned",
 }
+# From 5 to 60, such that an hour is full of them.
+SLOT_MINUTES = (5, 10, 15, 20, 30, 60)
 # An upper bound is there to catch a misplaced figure, not to rule how a studio works.
 _LARGEST = {
     "payment_deadline_days": 365,
@@ -192,6 +198,12 @@ def _check(name: str, value: Any) -> None:
     elif name == "max_session_hours":
         if not 1 <= value <= 24:
             raise WrongSetting(f"{variable} is {value}, but a session lasts from 1 to 24 hours.")
+    elif name == "appointment_slot_minutes":
+        if value not in SLOT_MINUTES:
+            raise WrongSetting(f"{variable} is {value}, but has to be one of: {', '.join(map(str, SLOT_MINUTES))}.")
+    elif name in ("appointment_day_begins", "appointment_day_ends"):
+        if value > 24:
+            raise WrongSetting(f"{variable} is {value}, but an hour of the day lies from 0 to 24.")
     elif name == "default_editing_days" and value == 0:
         raise WrongSetting(f"{variable} is 0, but editing takes at least one day.")
     elif name in _LARGEST and value > _LARGEST[name]:

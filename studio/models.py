@@ -24,6 +24,9 @@ from django.utils.translation import pgettext_lazy
 from studio.managers import UserManager
 from studio.roles import Role, roles_of
 
+# Minutes. More would be another appointment.
+LONGEST_BUFFER = 240
+
 
 class LowerCaseEmailField(models.EmailField):
     """An e-mail address that is kept, and looked for, in lower case."""
@@ -71,6 +74,18 @@ class User(AbstractBaseUser, PermissionsMixin):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Of an artist, from 0 to 1: 0.5 is one half. Empty means one half."),
     )
+    buffer_before = models.PositiveSmallIntegerField(
+        _("minutes before an appointment"),
+        default=0,
+        validators=[MaxValueValidator(LONGEST_BUFFER)],
+        help_text=_("To get ready: nobody else is booked in them."),
+    )
+    buffer_after = models.PositiveSmallIntegerField(
+        _("minutes after an appointment"),
+        default=0,
+        validators=[MaxValueValidator(LONGEST_BUFFER)],
+        help_text=_("To clean up: nobody else is booked in them."),
+    )
     language = models.CharField(
         _("language"),
         max_length=2,
@@ -106,6 +121,11 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=Q(commission_rate__isnull=True) | Q(commission_rate__gte=0, commission_rate__lte=1),
                 name="user_commission_rate_0_to_1",
                 violation_error_message=_("A commission rate lies from 0 to 1."),
+            ),
+            models.CheckConstraint(
+                condition=Q(buffer_before__lte=LONGEST_BUFFER, buffer_after__lte=LONGEST_BUFFER),
+                name="user_buffers_of_hours_at_most",
+                violation_error_message=_("The minutes around an appointment are 240 at most."),
             ),
             models.CheckConstraint(
                 condition=Q(language__in=["", "es", "en"]),

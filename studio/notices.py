@@ -48,6 +48,18 @@ KINDS: dict[str, Kind] = {
     "session_settled": Kind(_("Settled, you shoot it: %(title)s, %(when)s"), "calendar-check"),
     "session_moved": Kind(_("Session moved: %(title)s, now %(when)s"), "calendar-event"),
     "coverage_changed": Kind(_("Your hours changed: %(title)s, you are taken from %(when)s"), "clock"),
+    "appointment_booked": Kind(_("New appointment: %(title)s, %(when)s"), "calendar-plus"),
+    "appointment_moved": Kind(_("Appointment moved: %(title)s, now %(when)s"), "calendar-event"),
+    "appointment_changed": Kind(
+        _("Appointment confirmed: %(title)s, %(when)s"),
+        "calendar-check",
+        {"Waiting": _("Appointment put on hold: %(title)s, %(when)s")},
+    ),
+    "appointment_given": Kind(
+        _("Appointment given to you: %(title)s, %(when)s"),
+        "arrow-left-right",
+        {"off": _("Appointment given to another artist: %(title)s, %(when)s")},
+    ),
     "session_for_editing": Kind(_("New session for editing: %(title)s"), "images"),
     "session_given_to_edit": Kind(_("Given to you for editing: %(title)s"), "images"),
     "session_taken_from_edit": Kind(_("Given to another editor: %(title)s"), "arrow-left-right"),

@@ -100,7 +100,12 @@ class Payment(models.Model):
         default_permissions = ()
         ordering = ["registered_at", "id"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            # Settling an appointment of which nothing is left to pay is a payment, too (D27).
+            models.CheckConstraint(
+                condition=Q(amount__gt=0)
+                | Q(amount=0, payment_type=PaymentType.BALANCE, payment_status=PaymentStatus.VERIFIED),
+                name="payment_amount_positive",
+            ),
             models.CheckConstraint(condition=Q(payment_type__in=PaymentType.values), name="payment_type_known"),
             models.CheckConstraint(condition=Q(payment_status__in=PaymentStatus.values), name="payment_status_known"),
             models.CheckConstraint(

@@ -10,7 +10,7 @@ from scheduling import booking
 from scheduling.models import AssignmentStatus, StaffReservation
 from scheduling.slots import Span
 from sessions_app import notices, workflow
-from sessions_app.actions.reach import locked_for, require_people_open, touch
+from sessions_app.actions.reach import locked_for, refuse_appointment, require_people_open, touch
 from sessions_app.memberships import sync_grants
 from sessions_app.models import Session
 from studio import audit
@@ -191,6 +191,7 @@ def change_editor(session: Session, *, editor: "User", by: "User", now: datetime
 
 def _open(session: Session, *, by: "User") -> Session:
     locked = locked_for(session, by=by, perm=Perm.SESSION_ASSIGN_RESOURCES)
+    refuse_appointment(locked)
     require_people_open(locked)
     return locked
 

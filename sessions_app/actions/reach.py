@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from sessions_app import sentences, workflow
 from sessions_app.models import Session
 from sessions_app.models.session import lock_session
 from studio import audit
 from studio.access import allows
-from studio.errors import AccessDenied, SessionNotFound
+from studio.errors import AccessDenied, InvalidInput, SessionNotFound
 from studio.roles import Perm, is_admin
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def require_editable(session: Session, *, by: "User", now: datetime, what: str) 
     if not is_admin(by):
         raise sentences.error_of(blocker, session=session.code, current=session.status)
     audit.record("admin_override", by=by, about=session, act=what, status=session.status)
+
+
+def refuse_appointment(session: Session) -> None:
+    """An appointment has an artist, and acts of its own (``actions.appoint``)."""
+    if session.is_appointment:
+        raise InvalidInput(_("This is an appointment: change it on its own page."), details={"failed": ["appointment"]})
 
 
 def require_people_open(session: Session) -> None:

@@ -12,7 +12,7 @@ from scheduling.models import StaffReservation
 from scheduling.slots import Span, local_span, moved_with
 from sessions_app import deadlines, notices, sentences, workflow
 from sessions_app.actions import book
-from sessions_app.actions.reach import locked_for, require_editable, touch
+from sessions_app.actions.reach import locked_for, refuse_appointment, require_editable, touch
 from sessions_app.clients import is_high_risk
 from sessions_app.effects import people_on
 from sessions_app.models import Client, Session
@@ -114,18 +114,22 @@ def open_for_new_client(client: Client, *, by: "User", now: datetime, **request:
     """
     with audit.act():
         require(by, Perm.SESSION_CREATE)
-        client.clean()
-        known = Client.objects.filter(email__iexact=client.email).first()
-        if known is not None:
-            raise _email_known(known)
-        try:
-            with transaction.atomic():
-                book.add_client(client, by=by)
-        except IntegrityError as error:
-            if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) != "client_email_unique":
-                raise
-            raise _email_known(Client.objects.get(email__iexact=client.email)) from error
-        return open_request(client=client, by=by, now=now, **request)
+        return open_request(client=add_unknown_client(client, by=by), by=by, now=now, **request)
+
+
+def add_unknown_client(client: Client, *, by: "User") -> Client:
+    """Write down a client who is not in the book; in the caller's act. Raises ``InvalidInput``, naming who is."""
+    client.clean()
+    known = Client.objects.filter(email__iexact=client.email).first()
+    if known is not None:
+        raise _email_known(known)
+    try:
+        with transaction.atomic():
+            return book.add_client(client, by=by)
+    except IntegrityError as error:
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) != "client_email_unique":
+            raise
+        raise _email_known(Client.objects.get(email__iexact=client.email)) from error
 
 
 def _email_known(client: Client) -> InvalidInput:
@@ -154,6 +158,7 @@ def edit(
     """
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.SESSION_EDIT_PRE_ASSIGNED)
+        refuse_appointment(session)
         require_editable(session, by=by, now=now, what="edit")
         old, new = session.span, when.span()
         session_type = session_type or session.session_type
@@ -191,7 +196,7 @@ def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) 
 
 
 def _change_type(session: Session, session_type: str, *, now: datetime) -> None:
-    if session_type not in SessionType.values:
+    if session_type not in workflow.SHOOTS:
         raise InvalidInput(_("Choose a type of session."), field="session_type")
     if session.status in workflow.FROM_ASSIGNED_ON:
         raise InvalidInput(_("An assigned session keeps its type."), field="session_type")
@@ -218,7 +223,7 @@ def replace_zone(span: Span) -> Span:
 
 def _refuse_bad_place(session_type: str, location: str, room_id: int | None) -> None:
     wrong: StudioError | None = None
-    if session_type not in SessionType.values:
+    if session_type not in workflow.SHOOTS:
         wrong = InvalidInput(_("Choose a type of session."), field="session_type")
     elif session_type == SessionType.EXTERNAL and not location.strip():
         wrong = InvalidInput(_("An external session needs a place."), field="location")

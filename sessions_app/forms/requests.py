@@ -13,7 +13,7 @@ from scheduling.slots import Span
 from sessions_app.actions.request import When
 from sessions_app.forms.people import Offer, Option, clock, grouped
 from sessions_app.models import Client, Session
-from sessions_app.states import SessionType
+from sessions_app.states import SHOOTS, SessionType
 from studio.errors import StudioError
 
 NEW_CLIENT = ("full_name", "primary_phone", "email")
@@ -23,7 +23,7 @@ class WhenAndWhatForm(forms.Form):
     """What, when and where: what a request and an edit have in common."""
 
     session_type = forms.ChoiceField(
-        label=gettext_lazy("Type"), choices=SessionType.choices, widget=forms.RadioSelect, initial=SessionType.STUDIO
+        label=gettext_lazy("Type"), choices=SHOOTS, widget=forms.RadioSelect, initial=SessionType.STUDIO
     )
     session_date = forms.DateField(
         label=gettext_lazy("Date"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})

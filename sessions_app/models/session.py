@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
 from payments import ledger
+from scheduling.models import AssignmentStatus
 from scheduling.slots import Span
 from sessions_app import effects, sentences, workflow
 from sessions_app.facts import load_facts
@@ -27,6 +28,7 @@ from studio.conf import STUDIO
 from studio.roles import Role, is_admin, roles_of
 
 if TYPE_CHECKING:
+    from payments.models import Payment
     from payments.money import Account
     from studio.models import User
 
@@ -37,7 +39,10 @@ LONGEST = timedelta(hours=24)
 
 
 class Session(models.Model):
-    """A photography session from request to delivery. ``status`` is written by ``move`` alone."""
+    """A photography session from request to delivery, or an artist's appointment (D25).
+
+    ``status`` is written by ``move`` alone.
+    """
 
     code = models.CharField(_("code"), max_length=20, unique=True, editable=False)
     client = models.ForeignKey(
@@ -72,6 +77,8 @@ class Session(models.Model):
     discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=ZERO)
     discount_reason = models.CharField(_("reason of the discount"), max_length=250, blank=True)
     total = models.DecimalField(_("total"), max_digits=12, decimal_places=2, default=ZERO)
+    # An appointment whose price nobody knows yet: until then its total says nothing (D39).
+    price_is_open = models.BooleanField(_("price not agreed yet"), default=False, editable=False)
     deposit_percentage = models.PositiveSmallIntegerField(
         _("deposit percentage"), default=50, validators=[MinValueValidator(0), MaxValueValidator(100)]
     )
@@ -105,6 +112,7 @@ class Session(models.Model):
     canceled_at = models.DateTimeField(_("canceled"), null=True, blank=True)
     cancellation_reason = models.TextField(_("reason for canceling"), blank=True)
     canceled_by_initiator = models.CharField(_("who canceled"), max_length=15, blank=True, editable=False)
+    no_show = models.BooleanField(_("the client did not come"), default=False, editable=False)
     refund_reason = models.CharField(_("reason of the refund"), max_length=100, blank=True, editable=False)
     # What the refund rules left the studio: what arrives above it is owed back (D18, D19).
     kept_amount = models.DecimalField(
@@ -134,7 +142,22 @@ class Session(models.Model):
         default_permissions = ()
         ordering = ["starts_at", "id"]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=workflow.STATES), name="session_status_known"),
+            models.CheckConstraint(condition=Q(status__in=workflow.ALL_STATES), name="session_status_known"),
+            models.CheckConstraint(
+                condition=Q(session_type=workflow.APPOINTMENT, status__in=workflow.APPOINTMENT_STATES)
+                | ~Q(session_type=workflow.APPOINTMENT) & Q(status__in=workflow.STATES),
+                name="session_status_of_its_machine",
+            ),
+            models.CheckConstraint(
+                condition=Q(price_is_open=False)
+                | Q(session_type=workflow.APPOINTMENT, total=0) & ~Q(status=workflow.COMPLETED),
+                name="session_open_price_is_an_appointments",
+            ),
+            models.CheckConstraint(
+                condition=Q(no_show=False)
+                | Q(session_type=workflow.APPOINTMENT, status=workflow.CANCELED, canceled_by_initiator="client"),
+                name="session_no_show_is_a_cancellation",
+            ),
             models.CheckConstraint(condition=Q(session_type__in=SessionType.values), name="session_type_known"),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
@@ -195,16 +218,20 @@ class Session(models.Model):
                     status__in=[workflow.REQUEST, workflow.NEGOTIATION, workflow.PRE_SCHEDULED],
                     changes_deadline__isnull=True,
                 )
-                | Q(status=workflow.CANCELED),
+                | Q(status=workflow.CANCELED)
+                | Q(session_type=workflow.APPOINTMENT, changes_deadline__isnull=True),
                 name="session_changes_deadline_from_confirmed_on",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=workflow.WITH_EDITOR, assigned_editor__isnull=False)
-                | ~Q(status__in=workflow.WITH_EDITOR) & (Q(assigned_editor__isnull=True) | Q(status=workflow.CANCELED)),
+                | ~Q(status__in=workflow.WITH_EDITOR) & (Q(assigned_editor__isnull=True) | Q(status=workflow.CANCELED))
+                | Q(session_type=workflow.APPOINTMENT, assigned_editor__isnull=True),
                 name="session_editor_from_editing_on",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=workflow.FROM_ASSIGNED_ON) | Q(estimated_delivery_date__isnull=False),
+                condition=~Q(status__in=workflow.FROM_ASSIGNED_ON)
+                | Q(estimated_delivery_date__isnull=False)
+                | Q(session_type=workflow.APPOINTMENT),
                 name="session_delivery_date_from_assigned_on",
             ),
             models.CheckConstraint(
@@ -299,12 +326,57 @@ class Session(models.Model):
         return self.session_type == SessionType.EXTERNAL
 
     @property
+    def is_appointment(self) -> bool:
+        return self.session_type == SessionType.APPOINTMENT
+
+    @property
     def is_canceled(self) -> bool:
         return self.status == Status.CANCELED
 
     @property
     def is_final(self) -> bool:
         return self.status in workflow.FINAL
+
+    # -- what an appointment is (tattoo session model; D25, D28, D39) -------------------------------------------------
+
+    @property
+    def artist(self) -> "User | None":
+        """Who does it: the one live assignment of an appointment; None for a photography session."""
+        if not self.is_appointment:
+            return None
+        current = self.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
+        row = current.order_by("id").first()
+        return row.staff if row is not None else None
+
+    @property
+    def price(self) -> Decimal | None:
+        """The session's total; None while nobody knows it (D39)."""
+        return None if self.price_is_open else self.total
+
+    @property
+    def transactions(self) -> "QuerySet[Payment]":
+        """The payments by date, the voided ones left out (D28)."""
+        return self.payments.filter(deleted_flag=False).order_by("payment_date", "registered_at", "id")
+
+    @property
+    def transaction(self) -> "Payment | None":
+        """The latest of them."""
+        return self.transactions.last()
+
+    @property
+    def total_paid(self) -> Decimal:
+        """What was verified to have come in; voided payments do not count."""
+        return ledger.account(self).total_paid
+
+    @property
+    def balance(self) -> Decimal:
+        """What is left to pay, never below zero: ``max(0, price - total_paid)``, less what was paid back."""
+        return ledger.account(self).still_to_pay
+
+    @property
+    def balance_follows_deposit(self) -> bool:
+        """The rule of the photography machine that a balance comes after a deposit; one of nothing is none (D28)."""
+        return not self.is_appointment and self.deposit_amount != 0
 
     # -- the doors, one for each row of the table -------------------------------------------------------------------
 
@@ -334,12 +406,22 @@ class Session(models.Model):
     def ready(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
         return self.move("ready", by=by, now=now, **payload)
 
-    def complete(self, *, by: "User", now: datetime | None = None, **payload: Any) -> "Session":
+    def complete(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        """An appointment takes the ``method`` by which the rest is paid (D27)."""
         return self.move("complete", by=by, now=now, **payload)
 
     def cancel(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
-        """``reason`` in words and ``initiator`` (client, company, force_majeure; system for ``by=None``)."""
+        """``reason`` in words and ``initiator`` (client, company, force_majeure; system for ``by=None``).
+
+        An appointment also takes ``no_show``, and whether an advance goes back: ``refund``, ``refund_note`` (D29, D40).
+        """
         return self.move("cancel", by=by, now=now, **payload)
+
+    def activate(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("activate", by=by, now=now, **payload)
+
+    def hold(self, *, by: "User | None", now: datetime | None = None, **payload: Any) -> "Session":
+        return self.move("hold", by=by, now=now, **payload)
 
     # -- the one writer ---------------------------------------------------------------------------------------------
 
@@ -361,16 +443,18 @@ class Session(models.Model):
         new values afterwards.
         """
         now = now or timezone.now()
-        transition = workflow.PHOTOGRAPHY[name]
-        unknown = set(payload) - {*transition.needs, *transition.optional, "reason"}
-        if unknown:
-            raise TypeError(f"{name} takes no {', '.join(sorted(unknown))}")
+        if name not in workflow.NAMES:
+            raise KeyError(name)
         with audit.act():
             session = lock_session(self.pk)
+            transition = workflow.row_of(session.session_type, name)
             override = session._require_may_move(transition, by, payload=payload)
             sources = transition.system if by is None else transition.sources
             if session.status not in sources:
                 raise sentences.wrong_state(session, transition, by)
+            unknown = set(payload) - {*transition.needs, *transition.optional, "reason"}
+            if unknown:
+                raise TypeError(f"{name} takes no {', '.join(sorted(unknown))}")
             act = effects.Act(transition=transition, source=session.status, by=by, now=now, payload=payload)
             effects.run(transition.prepare, session, act)
             act.account = ledger.account(session)
@@ -397,14 +481,14 @@ class Session(models.Model):
         ``within_reach`` spares the question whether they see the session to a page that has found it among those.
         """
         try:
-            self._require_may_move(workflow.PHOTOGRAPHY[name], by, within_reach=within_reach)
+            self._require_may_move(workflow.row_of(self.session_type, name), by, within_reach=within_reach)
         except errors.StudioError:
             return False
         return True
 
     def require_may(self, name: str, by: "User | None") -> None:
         """Raise what ``move`` would raise for somebody who may never do it, for the page before the act."""
-        self._require_may_move(workflow.PHOTOGRAPHY[name], by)
+        self._require_may_move(workflow.row_of(self.session_type, name), by)
 
     def _require_may_move(
         self,
@@ -460,7 +544,10 @@ class Session(models.Model):
 
     @classmethod
     def open(cls, *, by: "User", now: datetime, **values: Any) -> "Session":
-        """Write a new request with its first history row. ``actions.request`` asks for permission and checks."""
+        """Write a new session with its first history row. The actions ask for permission and check.
+
+        A request unless ``status`` says where an appointment begins (D26).
+        """
         session = cls(code=next_code(now), created_at=now, created_by=by, updated_at=now, updated_by=by, **values)
         session.save(force_insert=True)
         session._write_history(None, changed_at=now, changed_by=by)

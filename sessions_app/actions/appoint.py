@@ -1,0 +1,373 @@
+"""Book and change an artist's appointment (tattoo service; D25, D26, D38, D39). The moves are ``Session``'s own doors.
+
+Artists do all of it for themselves, coordinators for everybody. ``by=None`` is a program that calls the service
+functions (``sessions_app.appointments``).
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from payments import ledger, money
+from scheduling import booking
+from scheduling.availability import in_the_way
+from scheduling.models import AssignmentStatus, StaffReservation
+from scheduling.slots import Span
+from sessions_app import notices, sentences, workflow
+from sessions_app.actions.reach import require_reach
+from sessions_app.memberships import sync_grants
+from sessions_app.models import Client, Session
+from sessions_app.models.session import lock_session
+from studio import audit
+from studio.access import allows
+from studio.conf import STUDIO
+from studio.errors import AccessDenied, ImmutableSession, InvalidInput, StudioError
+from studio.roles import Perm, Role, is_admin
+
+if TYPE_CHECKING:
+    from studio.models import User
+
+LONGEST_SERIES = 52
+
+
+class Unchanged:
+    """Said of what a change leaves as it is, where ``None`` is a value of its own."""
+
+
+UNCHANGED: Any = Unchanged()
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One sitting of a series that cannot be, and why."""
+
+    span: Span
+    error: StudioError
+
+
+def book(
+    *,
+    client: Client,
+    artist_id: int,
+    span: Span,
+    by: "User | None",
+    now: datetime,
+    price: Decimal | None = None,
+    title: str = "",
+    notes: str = "",
+    tentative: bool = False,
+) -> Session:
+    """Book an artist: active at once, or on hold when it is ``tentative`` (D26). Any time, also past (D38).
+
+    ``price`` in the studio's currency, None while it is open (D39). The artist's minutes before and after are held as
+    well. Raises ``AccessDenied``; ``PhotographerNotAvailable`` with what is in the way and nothing written;
+    ``InvalidInput`` for a client who is not active or not theirs, somebody who is no artist, a bad price or span.
+    """
+    with audit.act():
+        _require_books_for(artist_id, by)
+        _refuse_bad_span(span)
+        client = _bookable(client, by)
+        session = Session.open(
+            by=by or _acting_artist(artist_id),
+            now=now,
+            client=client,
+            session_type=workflow.APPOINTMENT,
+            status=workflow.WAITING if tentative else workflow.ACTIVE,
+            starts_at=span.start,
+            ends_at=span.end,
+            event_description=title.strip(),
+            special_notes=notes.strip(),
+            deposit_percentage=0,
+            estimated_editing_days=STUDIO.default_editing_days,
+            **_priced(price),
+        )
+        row = _hold(session, artist_id, span, by=by, now=now)
+        sync_grants(session, row.staff)
+        notices.tell([row.staff], "appointment_booked", session, by=by)
+    return session
+
+
+def book_for_new_client(client: Client, *, by: "User", now: datetime, **appointment: Any) -> Session:
+    """Write a new client and their appointment down in one act: one that is refused leaves no client behind.
+
+    ``client`` is not saved yet, ``appointment`` is what ``book`` takes. An artist keeps no client book: somebody whose
+    e-mail is in it already is booked as they are there, and the artist is not told that they were. Raises as ``book``,
+    and for the office ``InvalidInput`` for an e-mail that another client has.
+    """
+    from sessions_app.actions.request import add_unknown_client
+
+    with audit.act():
+        _require_books_for(appointment["artist_id"], by)
+        client.clean()
+        if allows(by, Perm.CLIENT_CREATE):
+            return book(client=add_unknown_client(client, by=by), by=by, now=now, **appointment)
+        known = Client.objects.bookable().filter(email__iexact=client.email).first() if client.email else None
+        if known is None:
+            _refuse_gone_client(client)
+            client.save(force_insert=True)
+            audit.record("client_created", by=by, about=client)
+        return book(client=_Vouched(known or client), by=by, now=now, **appointment)
+
+
+def book_series(spans: Sequence[Span], *, by: "User", now: datetime, **appointment: Any) -> list[Session]:
+    """Book the same for several times, all or none; ``clashes`` tells before.
+
+    Raises ``InvalidInput`` with every clash in ``details``, and as ``book`` does.
+    """
+    if not 1 <= len(spans) <= LONGEST_SERIES:
+        raise InvalidInput(
+            _("A series has 1 to %(most)d sittings.") % {"most": LONGEST_SERIES}, field="times", details={}
+        )
+    with audit.act():
+        found = clashes(spans, artist_id=appointment["artist_id"], lock=True)
+        if found:
+            raise InvalidInput(
+                _("Nothing was booked: %(clashes)s") % {"clashes": " ".join(each.error.message for each in found)},
+                field="times",
+                details={"failed": ["clashes"], "clashes": [each.error.details for each in found]},
+            )
+        return [book(span=span, by=by, now=now, **appointment) for span in spans]
+
+
+def clashes(spans: Sequence[Span], *, artist_id: int, lock: bool = False) -> list[Clash]:
+    """The sittings that cannot be: somebody else has the time, or two of them have each other's."""
+    people = booking.lock_people([artist_id]) if lock else get_user_model().objects.in_bulk([artist_id])
+    artist = people.get(artist_id)
+    if artist is None:
+        return []
+    found: list[Clash] = []
+    taken: list[Span] = []
+    for span in spans:
+        held = buffered(artist, span)
+        rows = list(in_the_way(StaffReservation, artist.pk, held, None).select_related("session")[:5])
+        if rows:
+            found.append(Clash(span, booking.person_taken(artist, rows)))
+        elif any(held.overlaps(other) for other in taken):
+            found.append(
+                Clash(
+                    span,
+                    InvalidInput(
+                        _("%(when)s meets another sitting of the series.") % {"when": sentences.local(span.start)}
+                    ),
+                )
+            )
+        taken.append(held)
+    return found
+
+
+def change(
+    session: Session,
+    *,
+    by: "User | None",
+    now: datetime,
+    span: Span | None = None,
+    artist_id: int | None = None,
+    price: Decimal | None = UNCHANGED,
+    title: str = UNCHANGED,
+    notes: str = UNCHANGED,
+    commission_override: Decimal | None = UNCHANGED,
+) -> Session:
+    """Change what is given, whole or not at all: time, artist, price, notes, the commission agreed for it.
+
+    Raises ``SessionNotFound``, ``AccessDenied`` (also for an artist who gives it to another one, or sets their own
+    commission), ``ImmutableSession`` once it is over, ``PhotographerNotAvailable`` with what is in the way, and
+    ``InvalidInput``.
+    """
+    with audit.act():
+        session = lock_session(session.pk)
+        _require_manages(session, by)
+        blocker = workflow.edit_blocker(session.status, None, now)
+        if blocker is not None:
+            raise sentences.error_of(blocker, session=session.code, current=session.status)
+        if title is not UNCHANGED:
+            session.event_description = (title or "").strip()
+        if notes is not UNCHANGED:
+            session.special_notes = (notes or "").strip()
+        if price is not UNCHANGED:
+            _reprice(session, price, by=by)
+        if commission_override is not UNCHANGED and commission_override != session.commission_override:
+            _agree_commission(session, commission_override, by=by)
+        new_artist = None if artist_id in (None, _row(session).staff_id) else artist_id
+        if span is not None and span != session.span or new_artist is not None:
+            _reschedule(session, span or session.span, new_artist, by=by, now=now)
+        session.updated_at, session.updated_by = now, by
+        session.save()
+    return session
+
+
+def together() -> AbstractContextManager[None]:
+    """Several of these, and the moves, in one act: all or none."""
+    return audit.act()
+
+
+def buffered(artist: "User", span: Span) -> Span:
+    """What an appointment takes of the artist's time: its own, and the minutes before and after."""
+    return span.widened(timedelta(minutes=artist.buffer_before), timedelta(minutes=artist.buffer_after))
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+
+def may_book_for(artist_id: int, by: "User") -> bool:
+    """Coordinators book for every artist, an artist for themselves (permissions: appointment.manage.own)."""
+    return allows(by, Perm.APPOINTMENT_MANAGE_OWN) and (allows(by, Perm.SESSION_VIEW_ALL) or artist_id == by.pk)
+
+
+def _require_books_for(artist_id: int, by: "User | None") -> None:
+    if by is not None and not may_book_for(artist_id, by):
+        raise AccessDenied(user=by, perm=Perm.APPOINTMENT_MANAGE_OWN)
+
+
+def _require_manages(session: Session, by: "User | None") -> None:
+    if not session.is_appointment:
+        raise InvalidInput(_("This is no appointment."), details={"failed": ["not_an_appointment"]})
+    if by is not None:
+        require_reach(session, by=by, perm=Perm.APPOINTMENT_MANAGE_OWN)
+
+
+def _acting_artist(artist_id: int) -> "User":
+    """Without anybody who is signed in, the artist is taken to have written it down."""
+    artist = get_user_model().objects.filter(pk=artist_id).first()
+    if artist is None:
+        raise InvalidInput(_("Choose an active artist."), field="artist", details={"artist": artist_id})
+    return artist
+
+
+@dataclass(frozen=True, slots=True)
+class _Vouched:
+    """A client whom an artist may book although they are not among those that the artist has seen."""
+
+    client: Client
+
+    @property
+    def pk(self) -> int:
+        return self.client.pk
+
+
+def _bookable(client: "Client | _Vouched", by: "User | None") -> Client:
+    """The client, locked: whoever deletes them at this moment sees this appointment, or is seen here."""
+    found = Client.objects.select_for_update(no_key=True).bookable().filter(pk=client.pk).first()
+    known = by is None or isinstance(client, _Vouched) or allows(by, Perm.CLIENT_VIEW)
+    if found is not None and not known:
+        known = Session.objects.visible_to(by).filter(client=found).exists()
+    if found is None or not known:
+        raise InvalidInput(_("The client is not active."), field="client")
+    return found
+
+
+def _refuse_gone_client(client: Client) -> None:
+    """Their e-mail is in the book, of somebody who may not be booked: the office knows why."""
+    if Client.objects.filter(email__iexact=client.email).exists():
+        raise InvalidInput(_("This client cannot be booked: ask the office."), field="email")
+
+
+# -- when --------------------------------------------------------------------------------------------------------------
+
+
+def _refuse_bad_span(span: Span) -> None:
+    if span.end <= span.start:
+        raise InvalidInput(_("An appointment ends after it starts."), field="end")
+    if span.duration > timedelta(hours=STUDIO.max_session_hours):
+        raise InvalidInput(_("A session lasts 24 hours at most."), field="end")
+
+
+def _hold(session: Session, artist_id: int, span: Span, *, by: "User | None", now: datetime) -> StaffReservation:
+    artist = booking.lock_people([artist_id]).get(artist_id)
+    return booking.reserve_staff(
+        session_id=session.pk,
+        staff_id=artist_id,
+        coverage=buffered(artist, span) if artist is not None else span,
+        lead=True,
+        by=by,
+        now=now,
+        role=Role.ARTIST,
+    )
+
+
+def _row(session: Session) -> StaffReservation:
+    current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED)
+    return current.select_related("staff").get()
+
+
+def _reschedule(session: Session, span: Span, artist_id: int | None, *, by: "User | None", now: datetime) -> None:
+    """Another time, another artist, or both in one act: one refusal leaves everything as it was."""
+    _refuse_bad_span(span)
+    row = _row(session)
+    moved = span != session.span
+    session.starts_at, session.ends_at = span.start, span.end
+    if artist_id is None:
+        coverage = {row.pk: buffered(row.staff, span)}
+        booking.move(session.pk, span=span, coverages=coverage, role=Role.ARTIST)
+        notices.tell([row.staff], "appointment_moved", session, by=by)
+        return
+    _require_books_for(artist_id, by)
+    people = booking.lock_people([row.staff_id, artist_id])
+    new_artist = people.get(artist_id)
+    coverage = buffered(new_artist, span) if new_artist is not None else span
+    new = booking.replace_staff(row, staff_id=artist_id, coverage=coverage, by=by, now=now, role=Role.ARTIST)
+    for person in (row.staff, new.staff):
+        sync_grants(session, person)
+    notices.drop(session, notices.TO_ARTISTS, people=[row.staff])
+    notices.tell([row.staff], "appointment_given", session, by=by, variant="off")
+    notices.tell([new.staff], "appointment_given", session, by=by)
+    audit.record("appointment_given", by=by, about=session, artist=new.staff.full_name, moved=moved)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+def _priced(price: Decimal | None) -> dict[str, Any]:
+    if price is None:
+        return {"price_is_open": True}
+    _refuse_bad_price(price)
+    return {"price_is_open": False, "subtotal": price, "total": price}
+
+
+def _refuse_bad_price(price: Decimal) -> None:
+    if not money.is_exact(price) or price < 0:
+        raise InvalidInput(
+            _("A price is zero or more, with at most two decimal places."),
+            field="price",
+            details={"price": str(price)},
+        )
+
+
+def _reprice(session: Session, price: Decimal | None, *, by: "User | None") -> None:
+    """One figure (D39): with lines it follows from them. Below what was paid, the difference is owed back (D32)."""
+    if price == session.price:
+        return
+    if session.lines.exists():
+        raise InvalidInput(_("The price follows from the lines: change them."), field="price")
+    state = ledger.account(session)
+    if price is None and (state.total_paid or state.pending_in):
+        raise ImmutableSession(
+            _("Money was paid towards this price: it cannot be left open any more."),
+            field="price",
+            details={"failed": ["paid_towards_it"]},
+        )
+    before = session.price
+    session.price_is_open, session.subtotal, session.discount = price is None, money.ZERO, money.ZERO
+    for name, value in _priced(price).items():
+        setattr(session, name, value)
+    session.total = session.subtotal
+    audit.record("price_changed", by=by, about=session, before=str(before), after=str(price))
+
+
+def _agree_commission(session: Session, rate: Decimal | None, *, by: "User | None") -> None:
+    """The share that this appointment earns its artist, instead of their own rate; the office agrees to it."""
+    if by is not None and not (is_admin(by) or allows(by, Perm.SESSION_VIEW_ALL)):
+        raise AccessDenied(user=by, perm=Perm.APPOINTMENT_MANAGE_OWN, obj=session)
+    if rate is not None and not (rate.is_finite() and 0 <= rate <= 1 and rate == round(rate, 3)):
+        raise InvalidInput(
+            _("A commission lies from 0 to 1: 0.6 is sixty per cent."),
+            field="commission_override",
+            details={"commission_override": str(rate)},
+        )
+    before, session.commission_override = session.commission_override, rate
+    audit.record("commission_agreed", by=by, about=session, before=str(before), after=str(rate))
