@@ -168,6 +168,8 @@ def test_lines_and_totals_are_written_by_price_alone():
 # Where a moment enters: somebody or something starts here, and passes it on from here (style 10).
 ENTRY_POINTS = {
     "sessions_app/models/session.py",
+    # Programs enter here (D31).
+    "sessions_app/appointments.py",
     "studio/jobs.py",
     "studio/outbox.py",
     "studio/notices.py",

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
-from payments import ledger, money
 from scheduling import booking
 from scheduling.availability import in_the_way
 from scheduling.models import AssignmentStatus, StaffReservation
 from scheduling.slots import Span
 from sessions_app import notices, sentences, workflow
+from sessions_app.actions import price as pricing
 from sessions_app.actions.reach import require_reach
 from sessions_app.memberships import sync_grants
 from sessions_app.models import Client, Session
@@ -27,7 +27,7 @@ from sessions_app.models.session import lock_session
 from studio import audit
 from studio.access import allows
 from studio.conf import STUDIO
-from studio.errors import AccessDenied, ImmutableSession, InvalidInput, StudioError
+from studio.errors import AccessDenied, InvalidInput, StudioError
 from studio.roles import Perm, Role, is_admin
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def book(
             special_notes=notes.strip(),
             deposit_percentage=0,
             estimated_editing_days=STUDIO.default_editing_days,
-            **_priced(price),
+            **pricing.entered(price),
         )
         row = _hold(session, artist_id, span, by=by, now=now)
         sync_grants(session, row.staff)
@@ -190,7 +190,7 @@ def change(
         if notes is not UNCHANGED:
             session.special_notes = (notes or "").strip()
         if price is not UNCHANGED:
-            _reprice(session, price, by=by)
+            pricing.enter_price(session, price, by=by)
         if commission_override is not UNCHANGED and commission_override != session.commission_override:
             _agree_commission(session, commission_override, by=by)
         new_artist = None if artist_id in (None, _row(session).staff_id) else artist_id
@@ -320,43 +320,6 @@ def _reschedule(session: Session, span: Span, artist_id: int | None, *, by: "Use
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------
-
-
-def _priced(price: Decimal | None) -> dict[str, Any]:
-    if price is None:
-        return {"price_is_open": True}
-    _refuse_bad_price(price)
-    return {"price_is_open": False, "subtotal": price, "total": price}
-
-
-def _refuse_bad_price(price: Decimal) -> None:
-    if not money.is_exact(price) or price < 0:
-        raise InvalidInput(
-            _("A price is zero or more, with at most two decimal places."),
-            field="price",
-            details={"price": str(price)},
-        )
-
-
-def _reprice(session: Session, price: Decimal | None, *, by: "User | None") -> None:
-    """One figure (D39): with lines it follows from them. Below what was paid, the difference is owed back (D32)."""
-    if price == session.price:
-        return
-    if session.lines.exists():
-        raise InvalidInput(_("The price follows from the lines: change them."), field="price")
-    state = ledger.account(session)
-    if price is None and (state.total_paid or state.pending_in):
-        raise ImmutableSession(
-            _("Money was paid towards this price: it cannot be left open any more."),
-            field="price",
-            details={"failed": ["paid_towards_it"]},
-        )
-    before = session.price
-    session.price_is_open, session.subtotal, session.discount = price is None, money.ZERO, money.ZERO
-    for name, value in _priced(price).items():
-        setattr(session, name, value)
-    session.total = session.subtotal
-    audit.record("price_changed", by=by, about=session, before=str(before), after=str(price))
 
 
 def _agree_commission(session: Session, rate: Decimal | None, *, by: "User | None") -> None:

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from catalog.explode import Line, package_discount
 from catalog.models import Item, Package
-from payments import money
+from payments import ledger, money
 from sessions_app import workflow
 from sessions_app.actions.reach import locked_for, require_editable, touch
 from sessions_app.clients import record_of
@@ -17,7 +17,7 @@ from sessions_app.deadlines import estimated_delivery_date
 from sessions_app.models import ReferenceType, Session, SessionDetail
 from studio import audit
 from studio.conf import STUDIO
-from studio.errors import InvalidInput
+from studio.errors import ImmutableSession, InvalidInput
 from studio.roles import Perm
 
 if TYPE_CHECKING:
@@ -211,6 +211,42 @@ def _write(session: Session, lines: list[Line], origin: str, by: "User") -> list
     )
 
 
+def entered(price: Decimal | None) -> dict[str, Any]:
+    """The columns of a price that is entered as it is; None is open (D39). Raises ``InvalidInput``."""
+    if price is None:
+        return {"price_is_open": True, "subtotal": money.ZERO, "total": money.ZERO}
+    if not money.is_exact(price) or not 0 <= price <= LARGEST_TOTAL:
+        raise InvalidInput(
+            _("A price is zero or more, with at most two decimal places."),
+            field="price",
+            details={"price": str(price)},
+        )
+    return {"price_is_open": False, "subtotal": price, "total": price}
+
+
+def enter_price(session: Session, price: Decimal | None, *, by: "User | None") -> None:
+    """Enter the price of an appointment, one figure; with lines it follows from them (D39). The caller saves.
+
+    Below what was paid, the difference is owed back (D32). Raises ``InvalidInput``, and ``ImmutableSession`` for a
+    price that is left open although money was paid towards it.
+    """
+    if price == session.price:
+        return
+    if session.lines.exists():
+        raise InvalidInput(_("The price follows from the lines: change them."), field="price")
+    state = ledger.account(session)
+    if price is None and (state.total_paid or state.pending_in):
+        raise ImmutableSession(
+            _("Money was paid towards this price: it cannot be left open any more."),
+            field="price",
+            details={"failed": ["paid_towards_it"]},
+        )
+    before = session.price
+    for name, value in entered(price).items():
+        setattr(session, name, value)
+    audit.record("price_changed", by=by, about=session, before=str(before), after=str(price))
+
+
 def _reprice(session: Session, *, by: "User", now: datetime) -> None:
     """Bring subtotal, total and editing days in line with the lines, and refuse what a state cannot carry."""
     lines = list(session.lines.all())
@@ -225,6 +261,11 @@ def _reprice(session: Session, *, by: "User", now: datetime) -> None:
         ) from wrong
     if session.total > LARGEST_TOTAL or session.subtotal > LARGEST_TOTAL:
         raise InvalidInput(_("This is more than a session can cost."), details={"total": str(session.total)})
+    if session.is_appointment:
+        # Nobody quotes it, and nothing is edited afterwards.
+        session.price_is_open = False
+        touch(session, by=by, now=now)
+        return
     is_quoted = session.status not in (workflow.REQUEST, workflow.NEGOTIATION, workflow.CANCELED)
     if is_quoted and (not lines or session.total <= 0):
         raise InvalidInput(

@@ -243,11 +243,21 @@ def unknown_status(ten: Ten) -> None:
     on("Request", status="Lost")(ten)
 
 
+def shoot_on_hold(ten: Ten) -> None:
+    """Likewise: only an appointment waits."""
+    sql("ALTER TABLE sessions_app_session DROP CONSTRAINT session_changes_deadline_from_confirmed_on")(ten)
+    on("Request", status="Waiting")(ten)
+
+
 EMPTY = DateTimeTZRange(empty=True)
 
 HITS: list[tuple[str, str, Hit]] = [
     # -- sessions
     ("session_status_known", "unknown word", unknown_status),
+    ("session_status_of_its_machine", "shoot on hold", shoot_on_hold),
+    ("session_status_of_its_machine", "appointment asks", on("Request", session_type="Appointment", room=None)),
+    ("session_open_price_is_an_appointments", "shoot", on("Request", price_is_open=True)),
+    ("session_no_show_is_a_cancellation", "shoot", on("Canceled", no_show=True)),
     ("session_type_known", "unknown word", on("Request", session_type="Wedding", room=None)),
     ("session_ends_after_it_starts", "no length", on("Request", ends_at=F("starts_at"))),
     ("session_ends_after_it_starts", "backwards", on("Request", ends_at=F("starts_at") - HOUR)),
@@ -449,6 +459,8 @@ HITS: list[tuple[str, str, Hit]] = [
     # -- the leaf
     ("user_email_in_lower_case", "upper case", sql("UPDATE studio_user SET email = upper(email)")),
     ("user_has_a_name", "nameless", to(User, full_name="")),
+    ("user_buffers_of_hours_at_most", "before", to(User, buffer_before=241)),
+    ("user_buffers_of_hours_at_most", "after", to(User, buffer_after=241)),
     ("user_commission_rate_0_to_1", "above 1", to(User, commission_rate=Decimal("1.001"))),
     ("user_commission_rate_0_to_1", "below 0", to(User, commission_rate=Decimal("-0.001"))),
     ("user_language_known", "unknown", to(User, language="fr")),
