@@ -277,6 +277,7 @@ def _permissions() -> dict[str, Any]:
     view = permission_id(Perm.SESSION_VIEW_OWN)
     return {
         "of_photographers": [view, permission_id(Perm.SESSION_MARK_ATTENDED)],
+        "of_artists": [view, permission_id(Perm.APPOINTMENT_MANAGE_OWN)],
         "of_editors": [view, permission_id(Perm.SESSION_MARK_READY)],
     }
 
@@ -527,8 +528,11 @@ CHECKS: dict[str, Check] = {
             SELECT s.code, u.full_name AS person, string_agg(DISTINCT due.codename, ', ') AS permissions
             FROM (
                 SELECT r.session_id, r.staff_id AS user_id, p.id AS permission_id, p.codename
-                FROM scheduling_staffreservation r JOIN auth_permission p ON p.id = ANY(%(of_photographers)s)
-                WHERE r.session_id IS NOT NULL AND r.assignment_status <> %(reassigned)s
+                FROM scheduling_staffreservation r JOIN sessions_app_session s ON s.id = r.session_id
+                JOIN auth_permission p ON p.id = ANY(
+                    CASE WHEN s.session_type = %(appointment)s THEN %(of_artists)s::bigint[]
+                        ELSE %(of_photographers)s::bigint[] END)
+                WHERE r.assignment_status <> %(reassigned)s
                 UNION ALL
                 SELECT s.id, s.assigned_editor_id, p.id, p.codename
                 FROM sessions_app_session s JOIN auth_permission p ON p.id = ANY(%(of_editors)s)
@@ -548,9 +552,11 @@ CHECKS: dict[str, Check] = {
         sql="""
             SELECT s.code, u.full_name AS person, string_agg(p.codename, ', ' ORDER BY p.codename) AS permissions
             FROM sessions_app_sessionuserobjectpermission g
-            LEFT JOIN scheduling_staffreservation r ON r.session_id = g.content_object_id AND r.staff_id = g.user_id
-                AND r.assignment_status <> %(reassigned)s AND g.permission_id = ANY(%(of_photographers)s)
             JOIN sessions_app_session s ON s.id = g.content_object_id JOIN studio_user u ON u.id = g.user_id
+            LEFT JOIN scheduling_staffreservation r ON r.session_id = g.content_object_id AND r.staff_id = g.user_id
+                AND r.assignment_status <> %(reassigned)s AND g.permission_id = ANY(
+                    CASE WHEN s.session_type = %(appointment)s THEN %(of_artists)s::bigint[]
+                        ELSE %(of_photographers)s::bigint[] END)
             JOIN auth_permission p ON p.id = g.permission_id
             WHERE r.id IS NULL
                 AND NOT (s.assigned_editor_id IS NOT DISTINCT FROM g.user_id AND g.permission_id = ANY(%(of_editors)s))

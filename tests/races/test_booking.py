@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from scheduling import booking
-from sessions_app.actions import people, request
+from sessions_app.actions import appoint, people, request
 from sessions_app.actions.request import When
 from sessions_app.models import Session
 from sessions_app.states import SessionType
@@ -75,7 +75,28 @@ def overlapping(studio: Studio) -> Booking:
     return acts
 
 
-RACES = [same_room, same_photographer, overlapping]
+def same_artist(studio: Studio) -> Booking:
+    """One person who photographs and takes appointments: half want them for the one, half for the other (D25)."""
+    shoots = copies(studio.request(), WIDTH // 2)
+    client = ClientFactory()
+
+    def acts() -> list[Act]:
+        both = person(Role.PHOTOGRAPHER, Role.ARTIST)
+        assign = partial(people.assign_photographer, photographer_id=both.pk, by=studio.coordinator, now=studio.now)
+        book = partial(
+            appoint.book,
+            client=client,
+            artist_id=both.pk,
+            span=shoots[0].span,
+            by=studio.coordinator,
+            now=studio.now,
+        )
+        return [act for shoot in shoots for act in (partial(assign, shoot, coverage=shoot.span), book)]
+
+    return acts
+
+
+RACES = [same_room, same_photographer, overlapping, same_artist]
 
 
 def minutes_later(studio: Studio, minutes: int) -> When:
