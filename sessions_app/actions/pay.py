@@ -57,6 +57,39 @@ def register_deposit(
         )
 
 
+def register_advance(
+    session: Session,
+    *,
+    amount: Decimal,
+    method: str,
+    document_number: str,
+    payment_date: date,
+    by: "User",
+    now: datetime,
+    notes: str = "",
+    same_document: bool = True,
+) -> Payment:
+    """Record what an appointment's client pays in advance, to be verified (D28). ``same_document`` as above.
+
+    Raises as ``ledger.register_advance``.
+    """
+    with audit.act():
+        session = locked_for(session, by=by, perm=Perm.PAYMENT_REGISTER)
+        ledger.refuse_odd_date(payment_date, now)
+        if not same_document:
+            warn_of_document(document_number)
+        return ledger.register_advance(
+            session,
+            amount=amount,
+            method=method,
+            document_number=document_number,
+            payment_date=payment_date,
+            by=by,
+            now=now,
+            notes=notes,
+        )
+
+
 def register_balance(
     session: Session,
     *,
