@@ -16,7 +16,7 @@ from payments.models import Payment
 from scheduling.models import Room
 from scheduling.slots import Span, instant
 from sessions_app import workflow
-from sessions_app.actions import editing, pay, people, price, request, shoot
+from sessions_app.actions import appoint, editing, pay, people, price, request, shoot
 from sessions_app.actions.request import When
 from sessions_app.effects import Deposit
 from sessions_app.models import Client, Session
@@ -36,6 +36,23 @@ PEOPLE = (
     ("elena", "Elena Cordón", "es", (Role.EDITOR,)),
     ("peter", "Peter Hall", "en", (Role.EDITOR,)),
     ("nico", "Nico Valdez", "es", (Role.ARTIST,)),
+    ("sara", "Sara Luna", "es", (Role.ARTIST,)),
+)
+
+SHOP_CLIENTS = (
+    ("Daniela Rosales", "daniela.rosales", "5555-0801"),
+    ("Iván Castañeda", "ivan.castaneda", "5555-0802"),
+    ("Karla Menéndez", "karla.menendez", "5555-0803"),
+    ("Óscar Cifuentes", "oscar.cifuentes", "5555-0804"),
+    ("Regina Batres", "regina.batres", "5555-0805"),
+)
+# Artist, from, to, what, price.
+SITTINGS = (
+    ("nico", time(10), time(13), "Manga, línea", "1800.00"),
+    ("nico", time(14), time(15, 30), "Diseño pequeño", "650.00"),
+    ("nico", time(16), time(18), "Retoque", None),
+    ("sara", time(9, 30), time(12), "Flores, antebrazo", "1400.00"),
+    ("sara", time(15), time(17, 30), "Lettering", "950.00"),
 )
 
 # Full name, what people call them, mailbox, language.
@@ -130,6 +147,7 @@ class DemoStudio:
         for day in range(-24, 33):
             self._day(self.today + timedelta(days=day), day)
         self._odd_cases()
+        self._shop()
         self._let_the_past_rest()
 
     @property
@@ -306,6 +324,75 @@ class DemoStudio:
         )
         # Ana is never out on a Saturday afternoon.
         return Story(self, session, asked, crew=("ana",), package=self.packages[package], pace=timedelta(minutes=2))
+
+    # -- the artists' shop -------------------------------------------------------------------------------------------
+
+    def _shop(self) -> None:
+        """Two artists' appointments, from a week ago to a week and a half ahead, in every state."""
+        User.objects.filter(pk=self.users["sara"].pk).update(
+            commission_rate=Decimal("0.6"), buffer_before=10, buffer_after=15
+        )
+        clients = [
+            Client.objects.create(full_name=name, email=f"{box}@example.com", primary_phone=phone, language="es")
+            for name, box, phone in SHOP_CLIENTS
+        ]
+        for offset in range(-7, 11):
+            day = self.today + timedelta(days=offset)
+            if day.weekday() == 6:
+                continue
+            for number, (artist, begins, ends, title, price_) in enumerate(SITTINGS):
+                turn = offset + 14 + number
+                # Days are not full, and no two are alike.
+                if turn % 3 == 0 and offset:
+                    continue
+                client = clients[turn % len(clients)]
+                self._sitting(client, artist, Span(instant(day, begins), instant(day, ends)), title, price_, turn)
+        carlos, ahead = self.users["carlos"], self.today + timedelta(days=9)
+        appoint.book_series(
+            [
+                Span(instant(ahead + timedelta(weeks=week), time(19)), instant(ahead + timedelta(weeks=week), time(20)))
+                for week in range(3)
+            ],
+            client=clients[0],
+            artist_id=self.users["nico"].pk,
+            price=Decimal("900.00"),
+            title="Manga, repaso",
+            by=carlos,
+            now=self.now - timedelta(days=1),
+        )
+
+    def _sitting(self, client: Client, artist: str, span: Span, title: str, price_: str | None, turn: int) -> None:
+        by, carlos = self.users[artist], self.users["carlos"]
+        # The office brings the clients; an artist books again whom they know.
+        is_known = Session.objects.visible_to(by).filter(client=client).exists()
+        booked = min(span.start - timedelta(days=4), self.now - timedelta(hours=2 + turn % 20))
+        session = appoint.book(
+            client=client,
+            artist_id=by.pk,
+            span=span,
+            price=Decimal(price_) if price_ else None,
+            title=title,
+            tentative=turn % 5 == 0 and span.start > self.now,
+            by=by if is_known else carlos,
+            now=booked,
+        )
+        if price_ and turn % 4 == 1:
+            advance = pay.register_advance(
+                session,
+                amount=Decimal("300.00"),
+                method="Transfer",
+                document_number=f"BAM-{4100 + turn}{artist[0].upper()}",
+                payment_date=booked.astimezone(STUDIO.zone).date(),
+                by=carlos,
+                now=booked + timedelta(minutes=5),
+            )
+            pay.verify(advance, by=carlos, now=booked + timedelta(minutes=20))
+        if span.end > self.now:
+            return
+        if turn % 7 == 2:
+            session.cancel(by=by, now=span.end, reason="No vino ni avisó.", initiator="client", no_show=True)
+        else:
+            session.complete(by=by, now=span.end, method=("Cash", "Card", "Transfer")[turn % 3])
 
     def _let_the_past_rest(self) -> None:
         """E-mails and notices of weeks ago were sent and read then, not on the day the demo is made."""
