@@ -168,6 +168,38 @@ def release(session_id: int, *, now: datetime) -> list["User"]:
     return freed
 
 
+def block(*, staff_id: int, span: Span, by: "User | None", now: datetime, notes: str = "") -> StaffReservation:
+    """Time off: somebody's time is taken by no session, under the same exclusion as by one.
+
+    Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown or
+    gone.
+    """
+    person = lock_people([staff_id]).get(staff_id)
+    if person is None or not person.is_active:
+        raise InvalidInput(_("Choose somebody who works here."), field="person", details={"person": staff_id})
+    _refuse_staff_conflicts(person, span, None)
+    with _constraint_speaks(None, person):
+        return StaffReservation.objects.create(
+            staff=person, during=(span.start, span.end), created_by=by, created_at=now, notes=notes
+        )
+
+
+def lock_time_off(reservation_id: int) -> StaffReservation | None:
+    """Somebody's time off, locked; None when there is no such one, or it was taken back."""
+    rows = StaffReservation.objects.select_for_update(no_key=True, of=("self",)).holding().select_related("staff")
+    return rows.filter(pk=reservation_id, session__isnull=True).first()
+
+
+def unblock(reservation: StaffReservation, *, now: datetime) -> None:
+    """Give time off back: what has begun ends now, what has not is free again as a whole. The caller has locked it."""
+    if reservation.during.lower < now < reservation.during.upper:
+        reservation.during = (reservation.during.lower, now)
+        reservation.save(update_fields=["during"])
+        return
+    reservation.released_at = now
+    reservation.save(update_fields=["released_at"])
+
+
 def _of_role(people: Mapping[int, "User"], staff_id: int, role: Role) -> "User":
     person = people.get(staff_id)
     if person is None or not _works_as(person, role):

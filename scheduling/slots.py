@@ -57,6 +57,21 @@ def local_span(day: date, start: time, end: time, zone: ZoneInfo | None = None) 
     return Span(instant(day, start, zone), instant(last, end, zone))
 
 
+def whole_days(first: date, last: date, zone: ZoneInfo | None = None) -> Span:
+    """From the first instant of one local day to the end of another, also where the clocks change at midnight."""
+    return Span(_beginning(first, zone), _beginning(last + timedelta(days=1), zone))
+
+
+def as_whole_days(span: Span, zone: ZoneInfo | None = None) -> tuple[date, date] | None:
+    """The first and the last local day, where a span is whole days; else None."""
+    zone = zone or STUDIO.zone
+    first = span.start.astimezone(zone).date()
+    last = (_utc(span.end) - timedelta(microseconds=1)).astimezone(zone).date()
+    days = whole_days(first, last, zone)
+    same = (_utc(days.start), _utc(days.end)) == (_utc(span.start), _utc(span.end))
+    return (first, last) if same else None
+
+
 def moved_with(coverage: Span, old: Span, new: Span) -> Span:
     """The coverage of somebody whose session moves: what they come earlier and leave later stays as it was."""
     before = _utc(old.start) - _utc(coverage.start)
@@ -85,6 +100,13 @@ def covering(
     start = session.start if arrives is None else _nearest(session.start, arrives, session, zone)
     end = session.end if leaves is None else _nearest(session.end, leaves, session, zone)
     return Span(start, end).widened(before, after)
+
+
+def _beginning(day: date, zone: ZoneInfo | None) -> datetime:
+    # Of a midnight that is skipped, the instant of the change: by the offset before it. Of one that comes twice, the
+    # first.
+    zone = zone or STUDIO.zone
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC).astimezone(zone)
 
 
 def _nearest(edge: datetime, at: time, session: Span, zone: ZoneInfo) -> datetime:

@@ -18,12 +18,14 @@ from sessions_app.views import (
     shoot,
     statements,
     till,
+    time_off,
 )
 
 urlpatterns = [
     *homes.urlpatterns,
     *listing.urlpatterns,
     *requests.urlpatterns,
+    *time_off.urlpatterns,
     *clients.urlpatterns,
     *money.urlpatterns,
     *till.urlpatterns,

@@ -68,6 +68,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("payment-list", _("Money"), "cash-coin", 4, perms=(Perm.PAYMENT_REGISTER,)),
     Entry("item-list", _("Catalogue"), "tags", 6, any_role=True),
     Entry("room-list", _("Rooms"), "door-open", 7, any_role=True),
+    Entry("time-off", _("Time off"), "cup-hot", 7, perms=(Perm.SCHEDULE_BLOCK_OWN,)),
     Entry("staff-list", _("Staff"), "person-badge", 8, perms=(Perm.USER_VIEW,)),
     Entry("notice-list", _("Notices"), "bell", 5, any_role=True),
     Entry("outbox-list", _("E-mails"), "envelope", 9, admin_only=True),

@@ -60,6 +60,14 @@ KINDS: dict[str, Kind] = {
         "arrow-left-right",
         {"off": _("Appointment given to another artist: %(title)s, %(when)s")},
     ),
+    "time_off_changed": Kind(
+        _("Time off put down for you: %(when)s to %(until)s"),
+        "cup-hot",
+        {
+            "ended": _("Your time off ends early: %(until)s"),
+            "off": _("Your time off was taken back: %(when)s to %(until)s"),
+        },
+    ),
     "session_for_editing": Kind(_("New session for editing: %(title)s"), "images"),
     "session_given_to_edit": Kind(_("Given to you for editing: %(title)s"), "images"),
     "session_taken_from_edit": Kind(_("Given to another editor: %(title)s"), "arrow-left-right"),

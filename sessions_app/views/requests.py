@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from scheduling.models import AssignmentStatus
 from sessions_app import sentences, workflow
 from sessions_app.actions import request as actions
+from sessions_app.actions.reach import refuse_appointment
 from sessions_app.clients import Record
 from sessions_app.forms.people import offer
 from sessions_app.forms.requests import EditForm, RequestForm, as_initial, span_of
@@ -74,7 +75,7 @@ def session_new(request: HttpRequest) -> HttpResponse:
 
     if request.method == "POST" and not is_bound:
         return render(request, "sessions_app/request_new.html", {"form": form, **context()})
-    return act(request, form, _noting(do, in_the_way), template="sessions_app/request_new.html", context=context)
+    return act(request, form, noting(do, in_the_way), template="sessions_app/request_new.html", context=context)
 
 
 @require_safe
@@ -99,6 +100,7 @@ def session_free(request: HttpRequest) -> HttpResponse:
 def session_edit(request: HttpRequest, code: str) -> HttpResponse:
     session = visible_session(request, code)
     require(request.user, Perm.SESSION_EDIT_PRE_ASSIGNED, session)
+    refuse_appointment(session)
     now = timezone.now()
     blocker = workflow.edit_blocker(session.status, session.changes_deadline, now)
     is_override = blocker is not None and is_admin(request.user)
@@ -132,7 +134,7 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
             "effects": _moves_along(session),
         }
 
-    return act(request, form, _noting(do, in_the_way), template="sessions_app/request_edit.html", context=context)
+    return act(request, form, noting(do, in_the_way), template="sessions_app/request_edit.html", context=context)
 
 
 # --- what the pages show -----------------------------------------------------------------------------
@@ -155,7 +157,7 @@ class ClientOption:
     is_chosen: bool
 
 
-def _noting(do: Callable[[dict[str, Any]], Done], in_the_way: list[Conflict]) -> Callable[[dict[str, Any]], Done]:
+def noting(do: Callable[[dict[str, Any]], Done], in_the_way: list[Conflict]) -> Callable[[dict[str, Any]], Done]:
     """Carry what is in the way to the page; a request names several photographers in one field."""
 
     def noted(values: dict[str, Any]) -> Done:
@@ -163,7 +165,7 @@ def _noting(do: Callable[[dict[str, Any]], Done], in_the_way: list[Conflict]) ->
             return do(values)
         except StudioError as error:
             if isinstance(error, RoomNotAvailable | PhotographerNotAvailable):
-                in_the_way.extend(_conflicts(error))
+                in_the_way.extend(conflicts_of(error))
             if error.field == "photographer":
                 error.field = "photographers"
             raise
@@ -171,7 +173,7 @@ def _noting(do: Callable[[dict[str, Any]], Done], in_the_way: list[Conflict]) ->
     return noted
 
 
-def _conflicts(error: StudioError) -> list[Conflict]:
+def conflicts_of(error: StudioError) -> list[Conflict]:
     return [
         Conflict(
             each["session"] or "",

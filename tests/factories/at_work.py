@@ -13,8 +13,10 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from payments.models import Payment
+from scheduling.models import StaffReservation
+from scheduling.slots import whole_days
 from sessions_app import workflow
-from sessions_app.actions import pay, price
+from sessions_app.actions import pay, price, time_off
 from sessions_app.models import Client, Session
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail, User
@@ -113,11 +115,18 @@ def build() -> AtWork:
             "package": package.pk,
             "room": room.pk,
             "staff": studio.editor.pk,
+            "time off": _time_off(studio, today).pk,
         },
     )
     with connection.cursor() as cursor:  # what waits for the end of the transaction is checked now
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     return work
+
+
+def _time_off(studio: Studio, today: date) -> StaffReservation:
+    """The coordinator's, far ahead."""
+    days = whole_days(today + timedelta(days=300), today + timedelta(days=301))
+    return time_off.block(studio.coordinator, span=days, by=studio.coordinator, now=timezone.now())
 
 
 def _client(name: str) -> Client:
@@ -199,6 +208,7 @@ PK_OF = {
     "staff-edit": "staff",
     "staff-invite": "staff",
     "staff-delete": "staff",
+    "time-off-end": "time off",
 }
 
 

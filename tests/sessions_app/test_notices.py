@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from scheduling.slots import Span
+from scheduling.slots import Span, whole_days
 from sessions_app import jobs, notices, workflow
-from sessions_app.actions import book, editing, pay, people, request, shoot
+from sessions_app.actions import book, editing, pay, people, request, shoot, time_off
 from sessions_app.models import Session, SessionDetail
 from studio.models import Notice, User
 from studio.notices import KINDS, lines
@@ -183,6 +183,11 @@ def midnight_with_nobody(stage: Stage) -> None:
     midnight(stage)
 
 
+def block(stage: Stage, name: str, by: str) -> None:
+    days = whole_days(stage.studio.today, stage.studio.today + timedelta(days=2))
+    time_off.block(stage[name], span=days, by=stage[by], now=stage.now)
+
+
 def broken_books(stage: Stage) -> None:
     SessionDetail.objects.all().delete()
     jobs.validate_integrity(stage.now)
@@ -243,6 +248,8 @@ TABLE: list[tuple[str, str, Callable[[Stage], Any], dict[str, list[str]]]] = [
     ("canceled by the system", "Pre-scheduled", unpaid_at_midnight, {"ana": ["assignment_off"]}),
     ("paid, not confirmed", "Pre-scheduled", paid_at_midnight, all_of(COORDINATORS, "paid_but_unconfirmed")),
     ("broken books", "Pre-scheduled", broken_books, {"gabriela": ["integrity_issue"]}),
+    ("time off by the office", "Request", lambda s: block(s, "diego", by="carlos"), {"diego": ["time_off_changed"]}),
+    ("time off of their own", "Request", lambda s: block(s, "diego", by="diego"), {}),
     ("deleted", "Completed", lambda s: book.delete_session(s.session, by=s["gabriela"], now=s.now), {}),
 ]
 
@@ -256,7 +263,7 @@ def test_each_is_told_what_concerns_them_and_nobody_else(state, act, expected):
     assert stage.told() == expected
     # What everybody on a session may know: never money, nor what is hidden of a client (permissions, object level).
     for notice in Notice.objects.exclude(kind="integrity_issue"):
-        assert set(notice.params) <= {"code", "title", "when", "place", "by", "variant"}
+        assert set(notice.params) <= {"code", "title", "when", "until", "place", "by", "variant"}
         assert stage.studio.client.delivery_address not in str(notice.params)
 
 
