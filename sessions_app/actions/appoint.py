@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from studio.models import User
 
 LONGEST_SERIES = 52
+# What is left of a title before its place: " 52/52".
+SERIES_TITLE = 244
 
 
 class Unchanged:
@@ -100,25 +102,18 @@ def book_for_new_client(client: Client, *, by: "User", now: datetime, **appointm
     e-mail is in it already is booked as they are there, and the artist is not told that they were. Raises as ``book``,
     and for the office ``InvalidInput`` for an e-mail that another client has.
     """
-    from sessions_app.actions.request import add_unknown_client
-
     with audit.act():
         _require_books_for(appointment["artist_id"], by)
-        client.clean()
-        if allows(by, Perm.CLIENT_CREATE):
-            return book(client=add_unknown_client(client, by=by), by=by, now=now, **appointment)
-        known = Client.objects.bookable().filter(email__iexact=client.email).first() if client.email else None
-        if known is None:
-            _refuse_gone_client(client)
-            client.save(force_insert=True)
-            audit.record("client_created", by=by, about=client)
-        return book(client=_Vouched(known or client), by=by, now=now, **appointment)
+        return book(client=_written_down(client, by=by), by=by, now=now, **appointment)
 
 
-def book_series(spans: Sequence[Span], *, by: "User", now: datetime, **appointment: Any) -> list[Session]:
+def book_series(
+    spans: Sequence[Span], *, client: Client, by: "User", now: datetime, title: str = "", **appointment: Any
+) -> list[Session]:
     """Book the same for several times, all or none; ``clashes`` tells before.
 
-    Raises ``InvalidInput`` with every clash in ``details``, and as ``book`` does.
+    Each is called by its place: "Sleeve 1/6". A client who is not saved yet is written down in the same act, as by
+    ``book_for_new_client``. Raises ``InvalidInput`` with every clash in ``details``, and as ``book`` does.
     """
     if not 1 <= len(spans) <= LONGEST_SERIES:
         raise InvalidInput(
@@ -132,7 +127,15 @@ def book_series(spans: Sequence[Span], *, by: "User", now: datetime, **appointme
                 field="times",
                 details={"failed": ["clashes"], "clashes": [each.error.details for each in found]},
             )
-        return [book(span=span, by=by, now=now, **appointment) for span in spans]
+        whose: Client | _Vouched = client
+        if client.pk is None:
+            _require_books_for(appointment["artist_id"], by)
+            whose = _written_down(client, by=by)
+        name = (title.strip() or client.full_name)[:SERIES_TITLE]
+        return [
+            book(client=whose, span=span, title=f"{name} {place}/{len(spans)}", by=by, now=now, **appointment)
+            for place, span in enumerate(spans, start=1)
+        ]
 
 
 def clashes(spans: Sequence[Span], *, artist_id: int, lock: bool = False) -> list[Clash]:
@@ -259,6 +262,21 @@ def _bookable(client: "Client | _Vouched", by: "User | None") -> Client:
     if found is None or not known:
         raise InvalidInput(_("The client is not active."), field="client")
     return found
+
+
+def _written_down(client: Client, *, by: "User") -> "Client | _Vouched":
+    """The new client in the book, for somebody who may book for this artist; see ``book_for_new_client``."""
+    from sessions_app.actions.request import add_unknown_client
+
+    client.clean()
+    if allows(by, Perm.CLIENT_CREATE):
+        return add_unknown_client(client, by=by)
+    known = Client.objects.bookable().filter(email__iexact=client.email).first() if client.email else None
+    if known is None:
+        _refuse_gone_client(client)
+        client.save(force_insert=True)
+        audit.record("client_created", by=by, about=client)
+    return _Vouched(known or client)
 
 
 def _refuse_gone_client(client: Client) -> None:
