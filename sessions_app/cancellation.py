@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from payments.money import Account
+from payments.money import ZERO, Account
 from payments.refunds import CLIENT, COMPANY, FORCE_MAJEURE, Percentages, calculate_refund
 from sessions_app import workflow
 
@@ -45,6 +45,21 @@ def refund_of(
 def terms_of(session: "Session") -> Percentages:
     """The refund percentages that hold for the session: those it was confirmed with, before that the present ones."""
     return Percentages(**session.refund_terms) if session.refund_terms else Percentages.in_force()
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What becomes of the money that was paid for an appointment when it is canceled (D40)."""
+
+    back: Decimal
+    kept: Decimal
+
+
+def advance_of(account: Account, *, gives_back: bool) -> Advance:
+    """Everything goes back, or only what was paid above the price; what is written down as owed is no part of it."""
+    free = account.net_paid - account.pending_refunds
+    back = free if gives_back else max(ZERO, account.refund_owed - account.pending_refunds)
+    return Advance(back, free - back)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from payments import commissions, money
 from payments.money import Account
 from payments.refunds import Percentages
 from scheduling.models import AssignmentStatus, StaffReservation
 from sessions_app import cancellation, deadlines, sentences, workflow
+from sessions_app.effects import NO_SHOW
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
 from studio.roles import Role, is_admin
@@ -47,7 +49,7 @@ class Scene:
     by: "User"
     now: datetime
     on_it: list[StaffReservation] = field(default_factory=list)
-    """The photographers who are on the session, with their people."""
+    """The photographers, or the artist, who are on it, with their people."""
 
     @property
     def holding(self) -> list[StaffReservation]:
@@ -130,6 +132,8 @@ def _changes_deadline(scene: Scene) -> Consequence:
 
 
 def _commissions(scene: Scene) -> Consequence | None:
+    if scene.session.is_appointment:
+        return _artists_commission(scene)
     rates = [
         (row.staff, commissions.rate_of(scene.session.commission_override, row.staff.commission_rate))
         for row in scene.on_it
@@ -143,6 +147,18 @@ def _commissions(scene: Scene) -> Consequence | None:
     if not told:
         return None
     return Consequence("percent", _("Commissions are fixed: %(commissions)s.") % {"commissions": ", ".join(told)})
+
+
+def _artists_commission(scene: Scene) -> Consequence | None:
+    expected = expected_commission(scene.session, scene.on_it)
+    if expected is None:
+        return None
+    return Consequence(
+        "percent",
+        _("The commission is fixed: %(name)s %(amount)s.")
+        % {"name": expected.person.full_name, "amount": sentences.money(expected.amount)},
+        expected.origin,
+    )
 
 
 def _kept_deadline(scene: Scene) -> Consequence | None:
@@ -188,6 +204,8 @@ def _editor(scene: Scene) -> Consequence:
 
 
 def _canceling_is_final(scene: Scene) -> Consequence:
+    if scene.session.is_appointment:
+        return Consequence("x-octagon", _("It is over for good: a canceled appointment is not taken up again."))
     return Consequence("x-octagon", _("It is over for good: a canceled session is not opened again."))
 
 
@@ -199,6 +217,56 @@ def _refund_is_owed(scene: Scene) -> Consequence | None:
         _("The refund is written down as owed until it is paid out."),
         _("How much depends on who cancels; see the table."),
     )
+
+
+def _price_is_settled(scene: Scene) -> Consequence | None:
+    if not scene.session.price_is_open:
+        return None
+    return Consequence(
+        "tag",
+        _("The price was never agreed: it becomes %(nothing)s.") % {"nothing": sentences.money(money.ZERO)},
+        _("Enter the price first if money is taken."),
+    )
+
+
+def _rest_is_taken(scene: Scene) -> Consequence:
+    rest = scene.account.still_to_pay
+    if rest <= 0:
+        return Consequence(
+            "cash",
+            _("Nothing is left to pay."),
+            _("A payment of %(nothing)s says who settled it, and when.") % {"nothing": sentences.money(money.ZERO)},
+        )
+    return Consequence(
+        "cash",
+        _("%(rest)s is taken now and counts at once.") % {"rest": sentences.money(rest)},
+        _("It gets a receipt and stands in the till of today."),
+    )
+
+
+def _no_show_is_noted(scene: Scene) -> Consequence:
+    return Consequence(
+        "person-x",
+        _("If the client did not come, that counts in their history."),
+        _("%(mark)s is put in front of the notes.") % {"mark": NO_SHOW},
+    )
+
+
+def _advance_is_settled(scene: Scene) -> Consequence:
+    paid = scene.account.net_paid - scene.account.pending_refunds
+    if paid <= 0:
+        return Consequence("cash", _("Nothing is owed back: no payment was verified."))
+    return Consequence(
+        "cash",
+        _("The %(paid)s that was paid goes back or is kept, as you choose; both are written down.")
+        % {"paid": sentences.money(paid)},
+        _("What goes back is owed until it is paid out."),
+    )
+
+
+def _artist_is_told(scene: Scene) -> Consequence | None:
+    names = _names(_told(scene.on_it, scene))
+    return Consequence("bell", _("Told on their dashboard: %(names)s.") % {"names": names}) if names else None
 
 
 def _time_is_free(scene: Scene) -> Consequence | None:
@@ -301,6 +369,11 @@ TELLERS: dict[str, Teller] = {
     "owe_refund": _refund_is_owed,
     "fix_commissions": _commissions,
     "release_time": _time_is_free,
+    "settle_price": _price_is_settled,
+    "take_rest": _rest_is_taken,
+    "note_no_show": _no_show_is_noted,
+    "settle_advance": _advance_is_settled,
+    "tell_of_appointment": _artist_is_told,
     "tell_photographers": _photographers_are_told,
     "tell_editors": _editors_are_told,
     "tell_editor": _named_editor_is_told,
@@ -328,6 +401,40 @@ def _names(rows: Iterable[StaffReservation]) -> str:
     return ", ".join(row.staff.full_name for row in rows)
 
 
+# -- what an artist earns ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What completing the appointment would earn its artist, and where the figure comes from (D27)."""
+
+    person: "User"
+    base: Decimal
+    rate: Decimal
+    amount: Decimal
+    origin: str
+
+
+def expected_commission(session: "Session", on_it: Iterable[StaffReservation]) -> Expected | None:
+    """By the rate that holds now; one half for an artist without one. None for an appointment without its artist."""
+    person = next((row.staff for row in on_it), None)
+    if person is None:
+        return None
+    rate = commissions.rate_of(session.commission_override, person.commission_rate, default=commissions.DEFAULT_RATE)
+    amount = commissions.commission(session.total, rate.value)
+    return Expected(person, session.total, rate.value, amount, origin_in_words(session.total, rate.value, rate.source))
+
+
+def origin_in_words(base: Decimal, rate: Decimal, source: str) -> str:
+    """``40 % of Q 1,000.00: the artist's own rate.``"""
+    words = {
+        commissions.SESSION: _("%(rate)s %% of %(base)s: agreed for this appointment."),
+        commissions.PERSON: _("%(rate)s %% of %(base)s: the artist's own rate."),
+        commissions.DEFAULT: _("%(rate)s %% of %(base)s: the usual half, as the artist has no rate of their own."),
+    }
+    return words[source] % {"rate": f"{(rate * 100).normalize():f}", "base": sentences.money(base)}
+
+
 # -- what canceling pays back ------------------------------------------------------------------------------------------
 
 
@@ -344,6 +451,30 @@ class RefundRow:
     later: Decimal | None
     later_percentage: int | None
     later_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceRow:
+    """What becomes of an appointment's advance when this one cancels and nobody chooses otherwise (D40)."""
+
+    who: str
+    back: Decimal
+    kept: Decimal
+
+
+def advance_table(account: Account) -> list[AdvanceRow]:
+    """Each way of canceling an appointment, with its default."""
+    ways = [(str(sentences.INITIATORS["client"]), "client", False), (str(NOT_COMING), "client", True)]
+    ways += [(str(sentences.INITIATORS[name]), name, False) for name in ("company", "force_majeure")]
+    rows = []
+    for who, initiator, no_show in ways:
+        gives_back = workflow.refunds_by_default(initiator, no_show=no_show)
+        advance = cancellation.advance_of(account, gives_back=gives_back)
+        rows.append(AdvanceRow(who, advance.back, advance.kept))
+    return rows
+
+
+NOT_COMING = gettext_lazy("The client did not come")
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +539,6 @@ def is_override(transition: "Transition", by: "User") -> bool:
 
 
 def is_forward(transition: "Transition", status: str) -> bool:
-    """Towards delivery, not back and not out."""
-    path = workflow.PATH
+    """Towards its end, not back and not out."""
+    path = workflow.APPOINTMENT_STATES[:3] if status in workflow.APPOINTMENT_STATES else workflow.PATH
     return transition.target in path and status in path and path.index(transition.target) > path.index(status)

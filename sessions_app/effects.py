@@ -17,7 +17,7 @@ from payments.refunds import Percentages
 from scheduling import booking
 from scheduling.models import AssignmentStatus
 from sessions_app import deadlines, mail, notices, quotes, workflow
-from sessions_app.cancellation import refund_of
+from sessions_app.cancellation import advance_of, refund_of
 from sessions_app.memberships import sync_grants
 from studio import access, audit
 from studio.conf import STUDIO
@@ -221,16 +221,15 @@ def settle_advance(session: "Session", act: Act) -> None:
     facts = act.facts
     by_default = workflow.refunds_by_default(facts.initiator, no_show=facts.no_show)
     gives_back = by_default if facts.refund is None else facts.refund
-    free = account.net_paid - account.pending_refunds
-    back = free if gives_back else max(money.ZERO, account.refund_owed - account.pending_refunds)
-    session.kept_amount = free - back
+    advance = advance_of(account, gives_back=gives_back)
+    session.kept_amount = advance.kept
     session.refund_reason = ""
     if account.net_paid > 0:
         session.refund_reason = ADVANCE_GOES_BACK if gives_back else ADVANCE_IS_KEPT
     act.account = None
-    if back > 0:
+    if advance.back > 0:
         notes = facts.refund_note.strip() or session.refund_reason
-        ledger.owe_refund(session, amount=back, by=act.by, now=act.now, today=act.today, notes=notes)
+        ledger.owe_refund(session, amount=advance.back, by=act.by, now=act.now, today=act.today, notes=notes)
     audit.record(
         "session_canceled",
         by=act.by,
@@ -239,7 +238,7 @@ def settle_advance(session: "Session", act: Act) -> None:
         source=act.source,
         no_show=facts.no_show,
         advance=session.refund_reason,
-        refund=str(back),
+        refund=str(advance.back),
         note=facts.refund_note.strip(),
     )
 

@@ -74,8 +74,9 @@ class SessionQuerySet(QuerySet):
         """
         if allows(user, Perm.SESSION_VIEW_ALL) or Role.EDITOR not in roles_of(user):
             return self.visible_to(user)
-        reach = Q(Exists(self._grants(user))) | Q(status__in=[workflow.ATTENDED, *workflow.WITH_EDITOR])
-        return self.present().filter(reach)
+        # A completed appointment shares the state of a delivered shoot, and was never in the queue.
+        queued = Q(session_type__in=workflow.SHOOTS, status__in=[workflow.ATTENDED, *workflow.WITH_EDITOR])
+        return self.present().filter(Q(Exists(self._grants(user))) | queued)
 
     def _grants(self, user: "User") -> QuerySet:
         grant = self.model._meta.get_field("grants").related_model

@@ -29,7 +29,11 @@ MOVES = {
     "ready": pgettext_lazy("move", "Mark as ready"),
     "complete": pgettext_lazy("move", "Deliver and complete"),
     "cancel": pgettext_lazy("move", "Cancel…"),
+    "activate": pgettext_lazy("move", "Confirm the appointment"),
+    "hold": pgettext_lazy("move", "Put on hold"),
 }
+# What reads differently for an appointment, where both machines have a row of that name.
+APPOINTMENT_MOVES = {"complete": pgettext_lazy("move", "Complete and take payment")}
 
 DONE = {
     "negotiate": gettext_lazy("%(code)s is in negotiation."),
@@ -44,7 +48,14 @@ DONE = {
     "ready": gettext_lazy("%(code)s is ready: the client is told by e-mail, and coordination on the dashboard."),
     "complete": gettext_lazy("%(code)s is delivered and completed."),
     "cancel": gettext_lazy("%(code)s is canceled, its time is free, and the client is told by e-mail."),
+    "activate": gettext_lazy("%(code)s is confirmed."),
+    "hold": gettext_lazy("%(code)s is on hold; its time stays held."),
 }
+APPOINTMENT_DONE = {
+    "complete": gettext_lazy("%(code)s is completed."),
+    "cancel": gettext_lazy("%(code)s is canceled, and its time is free."),
+}
+NO_SHOW_DONE = gettext_lazy("%(code)s is canceled: the client did not come. Its time is free.")
 
 INITIATORS = {
     "client": gettext_lazy("The client"),
@@ -62,13 +73,28 @@ REFUND_RULES = {
     "Company cannot fulfill": gettext_lazy("The studio cannot do it."),
     "Client cancellation after assignment": gettext_lazy("The client cancels when it was already assigned."),
     "Service already provided": gettext_lazy("The shoot has been done: no refund."),
+    # Of an appointment, whose advance goes back or is kept by choice (D40).
+    "Advance paid back": gettext_lazy("The advance goes back."),
+    "Advance kept": gettext_lazy("The advance is kept."),
 }
-
 
 # What the system writes as the reason of its own moves (business rules 9.1), likewise.
 SYSTEM_REASONS = {
     "Payment deadline expired - no deposit received": gettext_lazy("The payment deadline passed without a deposit."),
 }
+
+
+def name_of(row: "Transition") -> str:
+    """What the move is called on its button."""
+    own = APPOINTMENT_MOVES if workflow.APPOINTMENTS.get(row.name) is row else {}
+    return str(own.get(row.name) or MOVES[row.name])
+
+
+def done_by(row: "Transition", *, no_show: bool = False) -> str:
+    """What is said afterwards; with names for what the move has set."""
+    if workflow.APPOINTMENTS.get(row.name) is not row:
+        return str(DONE[row.name])
+    return str(NO_SHOW_DONE if no_show else APPOINTMENT_DONE.get(row.name) or DONE[row.name])
 
 
 def reason_in_words(reason: str) -> str:
@@ -155,6 +181,16 @@ def why(blocker: "Blocker") -> str:
             return _("Say why.")
         case "unknown_initiator":
             return _("Say who cancels: the client, the studio or force majeure.")
+        case "payments_pending":
+            return _("%(pending)s waits to be verified: verify or reject it first, so that the rest is known.") % {
+                "pending": money(details["pending"])
+            }
+        case "unknown_method":
+            return _("Choose cash, card or transfer.")
+        case "no_show_of_another":
+            return _("Only the client can fail to come: choose the client as the one who cancels.")
+        case "no_refund_note":
+            return _("Say why it is done otherwise than usual with the advance.")
         case "state_is_fixed":
             return _("A session that is %(state)s cannot be changed any more.") % {
                 "state": str(Status(details["status"]).label).lower()
@@ -166,6 +202,9 @@ FIELDS = {
     "no_reason": "reason",
     "unknown_initiator": "initiator",
     "not_an_editor": "editor",
+    "unknown_method": "method",
+    "no_show_of_another": "initiator",
+    "no_refund_note": "refund_note",
     "starts_in_the_past": "session_date",
     "deposit_missing": "amount",
 }

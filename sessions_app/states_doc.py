@@ -1,9 +1,10 @@
-"""``docs/states.md``, made from the transition table, so that the machine and what is written of it cannot differ."""
+"""``docs/states.md``, made from the transition tables: the machines and what is written of them cannot differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sessions_app import workflow
-from sessions_app.workflow import PHOTOGRAPHY, Transition
+from sessions_app.workflow import APPOINTMENTS, PHOTOGRAPHY, Transition
 
 MEANINGS = {
     workflow.REQUEST: "somebody asks; room and people that are named are held already (D33)",
@@ -17,11 +18,18 @@ MEANINGS = {
     workflow.COMPLETED: "delivered; read only",
     workflow.CANCELED: "over; time is free again, a refund may be owed",
 }
+APPOINTMENT_MEANINGS = {
+    workflow.WAITING: "booked tentatively; the artist's time is held",
+    workflow.ACTIVE: "booked; the artist's time is held",
+    workflow.COMPLETED: "done, paid and its commission fixed; read only, its time stays held (D34)",
+    workflow.CANCELED: "over, or the client did not come; time is free again, an advance goes back or is kept (D40)",
+}
 
 HEAD = """# States of a session
 
-This page is made from the transition table, `sessions_app/workflow.py`, by `python manage.py render_states`; a test
-compares them. Change the table, not this page. The rules are business rules 1 and the decisions D7 to D15.
+This page is made from the transition tables, `sessions_app/workflow.py`, by `python manage.py render_states`; a test
+compares them. Change the tables, not this page. The rules are business rules 1 and the decisions D7 to D15; of
+appointments D26 to D29 and D40. A session follows one of the two machines by its type, for good.
 """
 
 NOTES = """## How a transition is done
@@ -35,32 +43,51 @@ audit log; the graph itself is not overridden (D15).
 
 
 def render() -> str:
-    return "\n".join([HEAD, _states(), _diagram(), _transitions(), NOTES])
+    return "\n".join([HEAD, *_machine(SHOOT), *_machine(APPOINTMENT), NOTES])
 
 
-def _states() -> str:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One table as it is written down; ``of`` stands behind its headings."""
+
+    of: str
+    meanings: Mapping[str, str]
+    rows: Mapping[str, Transition]
+    begins: tuple[str, ...]
+
+
+SHOOT = Machine("", MEANINGS, PHOTOGRAPHY, (workflow.REQUEST,))
+APPOINTMENT = Machine(" of an appointment", APPOINTMENT_MEANINGS, APPOINTMENTS, (workflow.ACTIVE, workflow.WAITING))
+
+
+def _machine(machine: Machine) -> list[str]:
+    return [_states(machine), _diagram(machine), _transitions(machine)]
+
+
+def _states(machine: Machine) -> str:
     rows = (
-        (state, MEANINGS[state], "final" if state in workflow.FINAL else _names(workflow.transitions_from(state)))
-        for state in workflow.STATES
+        (state, meaning, "final" if state in workflow.FINAL else _names(workflow.transitions_from(state)))
+        for state, meaning in machine.meanings.items()
     )
-    return "## The states\n\n" + _table(("state", "what it means", "leaves by"), rows)
+    return f"## The states{machine.of}\n\n" + _table(("state", "what it means", "leaves by"), rows)
 
 
-def _diagram() -> str:
-    lines = ["## The graph", "", "```mermaid", "stateDiagram-v2", "    direction TB"]
-    lines += [f'    state "{state}" as {_id(state)}' for state in workflow.STATES]
-    lines.append(f"    [*] --> {_id(workflow.REQUEST)}")
-    for row in PHOTOGRAPHY.values():
+def _diagram(machine: Machine) -> str:
+    lines = [f"## The graph{machine.of}", "", "```mermaid", "stateDiagram-v2", "    direction TB"]
+    lines += [f'    state "{state}" as {_id(state)}' for state in machine.meanings]
+    lines += [f"    [*] --> {_id(state)}" for state in machine.begins]
+    for row in machine.rows.values():
         lines += [f"    {_id(source)} --> {_id(row.target)}: {row.name}" for source in _ordered(row.sources)]
-    lines += [f"    {_id(state)} --> [*]" for state in workflow.STATES if state in workflow.FINAL]
+    lines += [f"    {_id(state)} --> [*]" for state in machine.meanings if state in workflow.FINAL]
     return "\n".join([*lines, "```", ""])
 
 
-def _transitions() -> str:
-    return "## The transitions\n\n" + "\n".join(_transition(row) for row in PHOTOGRAPHY.values())
+def _transitions(machine: Machine) -> str:
+    written = "\n".join(_transition(row, machine) for row in machine.rows.values())
+    return f"## The transitions{machine.of}\n\n" + written
 
 
-def _transition(row: Transition) -> str:
+def _transition(row: Transition, machine: Machine) -> str:
     said = [
         ("from", ", ".join(_ordered(row.sources))),
         ("to", row.target),
@@ -72,7 +99,9 @@ def _transition(row: Transition) -> str:
         ("effects", _words(row.effects)),
         ("mail and notices", _words(row.tells)),
     ]
-    return f"### {row.name}\n\n" + _table(("", ""), ((f"**{what}**", text) for what, text in said if text))
+    of_which = " (appointment)" if machine.of else ""
+    table = _table(("", ""), ((f"**{what}**", text) for what, text in said if text))
+    return f"### {row.name}{of_which}\n\n{table}"
 
 
 def _executors(row: Transition) -> str:
@@ -88,7 +117,7 @@ def _executors(row: Transition) -> str:
 
 
 def _ordered(states: Iterable[str]) -> list[str]:
-    return sorted(states, key=workflow.STATES.index)
+    return sorted(states, key=workflow.ALL_STATES.index)
 
 
 def _id(state: str) -> str:

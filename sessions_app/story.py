@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 
 # What the person still fills in on the move's own page: no reason to lock the door to it.
-FILLED_IN = frozenset({"no_reason", "unknown_initiator", "deposit_missing"})
+FILLED_IN = frozenset({"no_reason", "unknown_initiator", "deposit_missing", "unknown_method"})
 # Nothing to ask, nothing to weigh: one tap. The others show what they do first.
-AT_ONCE = frozenset({"negotiate", "attend", "take"})
+AT_ONCE = frozenset({"negotiate", "attend", "take", "activate", "hold"})
 EDITORS_HAND = frozenset({workflow.IN_EDITING, workflow.READY})
 
 
@@ -90,7 +90,8 @@ class Gate:
 @dataclass(frozen=True, slots=True)
 class Figure:
     label: str
-    amount: Decimal
+    amount: Decimal | None
+    """None where there is none to name yet."""
     note: str = ""
     kind: str = ""
 
@@ -105,13 +106,18 @@ class PaymentRow:
         return not self.payment.is_live
 
     @property
+    def kind(self) -> str:
+        return kind_of(self.payment, self.payment.session)
+
+    @property
     def receipt(self) -> Receipt | None:
         return getattr(self.payment, "receipt", None)
 
     @property
     def has_no_receipt(self) -> bool:
-        """Verified before receipts were given."""
-        return self.payment.payment_status == PaymentStatus.VERIFIED and self.receipt is None
+        """Verified before receipts were given; of nothing there is no receipt (D27)."""
+        is_money = self.payment.payment_status == PaymentStatus.VERIFIED and self.payment.amount > 0
+        return is_money and self.receipt is None
 
     @property
     def till_note(self) -> str:
@@ -194,6 +200,10 @@ class Whole:
     observe_url: str
     delivery_url: str
     account: Account
+
+    @property
+    def registers(self) -> list[Move]:
+        return [self.register] if self.register else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +326,7 @@ def _move(session: "Session", row: workflow.Transition, facts: "Facts", *, by: "
     url = reverse("session-attend", args=[session.code]) if attends else move_url(session, row.name)
     return Move(
         name=row.name,
-        label=str(sentences.MOVES[row.name]),
+        label=sentences.name_of(row),
         url=url,
         reason=blocked_because(session, row, facts),
         method="post" if at_once else "get",
@@ -476,6 +486,12 @@ def figures_of(session: "Session", account: Account) -> list[Figure]:
     return figures
 
 
+def kind_of(payment: Payment, session: "Session") -> str:
+    """What it is called: an appointment's deposit is an advance, and its balance any payment (D28)."""
+    words = {PaymentType.DEPOSIT: _("Advance"), PaymentType.BALANCE: _("Payment")} if session.is_appointment else {}
+    return words.get(payment.payment_type) or str(payment.get_payment_type_display())
+
+
 def payment_moves(payment: Payment, *, by: "User") -> list[Move]:
     """What this person may do with a payment now."""
     if not payment.is_live:
@@ -557,6 +573,8 @@ def mails_about(session: "Session", *, by: "User") -> list[Mail]:
 
 def session_facts(session: "Session", by: "User") -> dict[str, Any]:
     """Where the session stands, for the answer to an act. No amounts: anybody who may act gets it."""
+    if session.is_appointment:
+        return {"session": {"code": session.code, "status": session.status, "no_show": session.no_show}}
     facts: dict[str, Any] = {
         "code": session.code,
         "status": session.status,

@@ -4,6 +4,7 @@
 """
 
 from sessions_app.views import (
+    appointment_pages,
     clients,
     homes,
     lines,
@@ -36,5 +37,6 @@ urlpatterns = [
     *people.urlpatterns,
     *moves.urlpatterns,
     *shoot.urlpatterns,
+    *appointment_pages.urlpatterns,
     *page.urlpatterns,
 ]

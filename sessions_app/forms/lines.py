@@ -89,6 +89,9 @@ class RemovePackageForm(forms.Form):
     drop_discount = forms.BooleanField(required=False)
 
 
+OF_SHOOTS = ("transportation_cost", "deposit_percentage", "deposit_note")
+
+
 class PriceForm(forms.Form):
     transportation_cost = AmountField(
         label=gettext_lazy("Transportation"), required=False, min_value=ZERO, max_value=LARGEST_TOTAL
@@ -113,6 +116,9 @@ class PriceForm(forms.Form):
         }
         super().__init__(*args, auto_id="price_%s", initial=initial, **kwargs)
         self.session = session
+        # Nobody quotes an appointment: it asks for no deposit, and nobody travels to it.
+        for name in OF_SHOOTS if session.is_appointment else ():
+            del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         """An empty amount is zero; what is not sent at all (by a machine) stays as it is."""
@@ -122,4 +128,6 @@ class PriceForm(forms.Form):
                 values[name] = getattr(self.session, name)
             elif name in values and values[name] is None:
                 values[name] = ZERO
+        if self.session.is_appointment:
+            values |= {name: getattr(self.session, name) for name in OF_SHOOTS}
         return values

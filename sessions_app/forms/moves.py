@@ -4,8 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from payments.models import PaymentMethod
+from payments.money import ZERO
 from sessions_app import sentences
 from sessions_app.effects import Deposit
 from sessions_app.forms.money import (
@@ -16,8 +19,12 @@ from sessions_app.forms.money import (
     method_field,
     same_document_field,
 )
+from sessions_app.workflow import APPOINTMENTS, Transition
 from studio.fields import AmountField
 from studio.roles import Role
+
+# Among those who cancel: the client, by not being there.
+NO_SHOW = "no_show"
 
 
 class MoveForm(NothingToFill):
@@ -73,6 +80,74 @@ class CancelForm(MoveForm):
         return {name: self.cleaned_data[name] for name in ("initiator", "reason")}
 
 
+class CompleteForm(MoveForm):
+    """How the rest of an appointment is paid, at the counter (D27)."""
+
+    method = forms.ChoiceField(label=_("How is it paid?"), choices=PaymentMethod.choices, widget=forms.RadioSelect)
+    document_number = forms.CharField(
+        label=_("Document number"),
+        required=False,
+        max_length=60,
+        help_text=_("Of the voucher or the transfer. Left empty, the appointment's code stands for it."),
+    )
+    shown = AmountField(required=False, min_value=ZERO, widget=forms.HiddenInput)
+    """What the page said is taken; another amount is not taken without being shown first."""
+    same_document = same_document_field()
+
+    def payload(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("method", "document_number")}
+
+
+class CancelAppointmentForm(MoveForm):
+    """Who cancels, or that the client did not come, and what becomes of an advance (D29, D40)."""
+
+    initiator = forms.ChoiceField(
+        label=_("What happened?"),
+        choices=[
+            ("client", _("The client cancels")),
+            (NO_SHOW, _("The client did not come")),
+            ("company", _("The studio cancels")),
+            ("force_majeure", _("Force majeure")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    no_show = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    """For machines, which name the client as the one who cancels beside it."""
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Stands in the history. A client who did not come needs none."),
+    )
+    refund = forms.TypedChoiceField(
+        label=_("And the advance?"),
+        required=False,
+        choices=[("", _("As usual")), ("true", _("It goes back")), ("false", _("It is kept"))],
+        coerce=lambda text: text == "true",
+        empty_value=None,
+        widget=forms.RadioSelect,
+    )
+    refund_note = forms.CharField(
+        label=_("Why otherwise than usual"),
+        required=False,
+        max_length=250,
+        help_text=_("Only if you choose otherwise than the table says."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if values.get("initiator") == NO_SHOW:
+            values |= {"initiator": "client", "no_show": True}
+        if values.get("no_show") and not values.get("reason", "").strip():
+            values["reason"] = gettext("The client did not come.")
+        return values
+
+    def payload(self) -> dict[str, Any]:
+        names = ("initiator", "no_show", "reason", "refund", "refund_note")
+        return {name: self.cleaned_data[name] for name in names}
+
+
 class ReopenForm(MoveForm):
     reason = forms.CharField(
         label=_("Reason"),
@@ -110,3 +185,13 @@ FORMS: dict[str, type[MoveForm]] = {
     "cancel": CancelForm,
     "reopen": ReopenForm,
 }
+APPOINTMENT_FORMS: dict[str, type[MoveForm]] = {
+    "complete": CompleteForm,
+    "cancel": CancelAppointmentForm,
+}
+
+
+def form_of(row: Transition) -> type[MoveForm]:
+    """What the move asks for; the machines share some names, and not what they ask."""
+    forms_of = APPOINTMENT_FORMS if APPOINTMENTS.get(row.name) is row else FORMS
+    return forms_of.get(row.name, MoveForm)

@@ -259,8 +259,10 @@ def _page(
         "failed": failed,
         "preview": preview,
         "remote_cost": STUDIO.remote_transportation_cost,
-        "deposit_hint": _deposit_hint(session, record),
-        "risk": record if record.is_high_risk else None,
+        "deposit_hint": "" if session.is_appointment else _deposit_hint(session, record),
+        "risk": record if record.is_high_risk and not session.is_appointment else None,
+        # What was entered gives way to the first line that is sold (D39).
+        "entered": session.price if session.is_appointment and not session.lines.exists() else None,
     }
 
 
@@ -301,18 +303,22 @@ def _totals(session: Session, account: money.Account) -> list[dict[str, Any]]:
     if session.discount:
         rows.append({"label": _("Discount"), "amount": -session.discount, "note": session.discount_reason})
     rows.append({"label": _("Total"), "amount": session.total, "kind": "sum"})
-    deposit = _("Deposit %(percentage)d %%") % {"percentage": session.deposit_percentage}
-    if not _deposit_is_fixed(session):
-        due = money.deposit_amount(session.total, session.deposit_percentage)
-        rows.append({"label": deposit, "amount": due, "note": _("As it would be asked for now.")})
-    else:
-        rows.append({"label": _("Deposit"), "amount": session.deposit_amount, "note": _("Fixed when it was quoted.")})
+    if not session.is_appointment:
+        rows.append(_deposit_row(session))
     if account.net_paid:
         rows.append({"label": _("Paid"), "amount": account.net_paid})
         rows.append({"label": _("Balance"), "amount": account.still_to_pay})
     if account.refund_owed:
         rows.append({"label": _("Owed to the client"), "amount": account.refund_owed, "kind": "bad"})
     return rows
+
+
+def _deposit_row(session: Session) -> dict[str, Any]:
+    deposit = _("Deposit %(percentage)d %%") % {"percentage": session.deposit_percentage}
+    if not _deposit_is_fixed(session):
+        due = money.deposit_amount(session.total, session.deposit_percentage)
+        return {"label": deposit, "amount": due, "note": _("As it would be asked for now.")}
+    return {"label": _("Deposit"), "amount": session.deposit_amount, "note": _("Fixed when it was quoted.")}
 
 
 def _deposit_is_fixed(session: Session) -> bool:

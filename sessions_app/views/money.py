@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from payments import ledger, money
 from payments.models import Payment, PaymentStatus, PaymentType
-from sessions_app import sentences, story, workflow
+from sessions_app import appointment_story, sentences, story, workflow
 from sessions_app.actions import pay
 from sessions_app.forms.money import (
     ALL,
@@ -51,13 +51,13 @@ SORTS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def session_deposit(request: HttpRequest, code: str) -> HttpResponse:
-    """Money meant as the deposit; what exceeds it becomes a balance payment (D20)."""
+    """Money meant as the deposit; what exceeds it becomes a balance payment (D20). An appointment's advance (D28)."""
     return _register(request, code, is_deposit=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def session_payment(request: HttpRequest, code: str) -> HttpResponse:
-    """A balance payment."""
+    """A balance payment; of an appointment an instalment, which needs no advance before it (D28)."""
     return _register(request, code, is_deposit=False)
 
 
@@ -68,12 +68,16 @@ def _register(request: HttpRequest, code: str, *, is_deposit: bool) -> HttpRespo
     account = ledger.account(session)
     due = max(money.ZERO, (session.deposit_amount or money.ZERO) - account.net_paid - account.pending_in)
     initial = {
-        "amount": (due if is_deposit else account.room_for_payment) or None,
+        # Nobody knows how much an appointment's client leaves in advance, or by instalments.
+        "amount": None if session.is_appointment else (due if is_deposit else account.room_for_payment) or None,
         "payment_date": now.astimezone(STUDIO.zone).date(),
     }
     form = PaymentForm(request.POST if request.method == "POST" else None, initial=initial)
     most = sentences.money(account.room_for_payment)
-    if is_deposit:
+    splits = is_deposit and not session.is_appointment
+    if session.is_appointment and is_deposit:
+        form.fields["amount"].help_text = _("Any part of the price; at most %(most)s.") % {"most": most}
+    elif is_deposit:
         form.fields["amount"].help_text = _(
             "%(due)s is missing to the deposit. What you enter above it becomes a balance payment with the same "
             "document number; at most %(most)s."
@@ -84,8 +88,10 @@ def _register(request: HttpRequest, code: str, *, is_deposit: bool) -> HttpRespo
         }
 
     def do(values: dict[str, Any]) -> Done:
-        if is_deposit:
+        if splits:
             written = pay.register_deposit(session, by=user, now=now, **values)
+        elif is_deposit:
+            written = [pay.register_advance(session, by=user, now=now, **values)]
         else:
             written = [pay.register_balance(session, by=user, now=now, **values)]
         return _registered(session, written, user)
@@ -94,21 +100,32 @@ def _register(request: HttpRequest, code: str, *, is_deposit: bool) -> HttpRespo
         present = ledger.account(session)
         return {
             "session": session,
-            "page_title": _("Record the deposit") if is_deposit else _("Record a payment"),
+            "page_title": _register_title(session, is_deposit=is_deposit),
             "cancel_url": session.get_absolute_url(),
             "submit_reason": _closed_because(session, present),
-            "figures": story.figures_of(session, present),
-            "is_deposit": is_deposit,
-            "split": _split_preview(session, form, present) if is_deposit else None,
+            "figures": _figures(session, present),
+            "is_deposit": splits,
+            "split": _split_preview(session, form, present) if splits else None,
             "nav": "session-list",
         }
 
-    if request.method == "POST" and is_deposit and "preview" in request.POST:
+    if request.method == "POST" and splits and "preview" in request.POST:
         typed = PaymentForm(request.POST)
         typed.fields["amount"].help_text = form.fields["amount"].help_text
         form = _only_the_amount_checked(typed)
         return render(request, "payments/register.html", {"form": form, **context()})
     return act(request, form, do, template="payments/register.html", context=context)
+
+
+def _register_title(session: Session, *, is_deposit: bool) -> str:
+    if session.is_appointment:
+        return _("Record an advance") if is_deposit else _("Record an instalment")
+    return _("Record the deposit") if is_deposit else _("Record a payment")
+
+
+def _figures(session: Session, account: money.Account) -> list[story.Figure]:
+    of_kind = appointment_story if session.is_appointment else story
+    return of_kind.figures_of(session, account)
 
 
 def _only_the_amount_checked(form: PaymentForm) -> PaymentForm:
@@ -146,7 +163,9 @@ def _closed_because(session: Session, account: money.Account) -> str:
     """Why nothing can be recorded now; the ledger has the last word."""
     if session.is_canceled:
         return _("The session is canceled: no payments are taken for it.")
-    if session.deposit_amount is None:
+    if session.price_is_open:
+        return _("The price is not agreed yet: enter it before money is taken.")
+    if session.deposit_amount is None and not session.is_appointment:
         return _("No deposit is asked for yet: the session has to be pre-scheduled first.")
     if account.room_for_payment <= 0:
         return _("Nothing is left to pay.")
@@ -155,7 +174,7 @@ def _closed_because(session: Session, account: money.Account) -> str:
 
 def _registered(session: Session, written: list[Payment], user: Any) -> Done:
     parts = _("%(type)s of %(amount)s")
-    named = [parts % {"type": row.get_payment_type_display(), "amount": sentences.money(row.amount)} for row in written]
+    named = [parts % {"type": story.kind_of(row, session), "amount": sentences.money(row.amount)} for row in written]
     text = _("Recorded, waiting to be verified: %(parts)s.") % {"parts": ", ".join(named)}
     facts = {"payments": [_facts(row) for row in written], **story.session_facts(session, user)}
     next_url, next_label = "", ""

@@ -12,44 +12,57 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from payments import ledger
-from payments.models import Payment
+from payments.models import Payment, PaymentMethod
 from payments.money import Account
-from sessions_app import sentences, story, workflow
+from sessions_app import cancellation, sentences, story, workflow
 from sessions_app.actions import pay, shoot
-from sessions_app.consequences import Scene, consequences, refund_table, rows_with_people
-from sessions_app.forms.moves import FORMS, MoveForm, TakeForAnotherForm
+from sessions_app.consequences import Scene, advance_table, consequences, refund_table, rows_with_people
+from sessions_app.forms.moves import (
+    NO_SHOW,
+    CancelAppointmentForm,
+    CompleteForm,
+    MoveForm,
+    TakeForAnotherForm,
+    form_of,
+)
 from sessions_app.models import Session
+from sessions_app.models.session import LastLook
 from sessions_app.views.finding import visible_session
 from sessions_app.workflow import PHOTOGRAPHY, Transition
 from studio.access import allows
 from studio.acting import Done, act
 from studio.answers import wants_json
 from studio.conf import STUDIO
-from studio.errors import NotFound
+from studio.errors import InvalidInput, NotFound
 from studio.roles import Perm, is_admin
 
 TEMPLATES = {"confirm": "sessions_app/move_confirm.html", "cancel": "sessions_app/move_cancel.html"}
+APPOINTMENT_TEMPLATES = {
+    "complete": "sessions_app/appointment_complete.html",
+    "cancel": "sessions_app/appointment_cancel.html",
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def session_move(request: HttpRequest, code: str, name: str) -> HttpResponse:
     """The page of one move, and the move."""
-    if name not in PHOTOGRAPHY:
+    if name not in workflow.NAMES:
         raise NotFound
-    return _answer(request, code, PHOTOGRAPHY[name])
+    return _answer(request, code, name)
 
 
 @require_POST
 def session_attend(request: HttpRequest, code: str) -> HttpResponse:
     """A photographer was there: the first mark moves the session, the next ones note who else was (D10)."""
-    return _answer(request, code, PHOTOGRAPHY["attend"])
+    return _answer(request, code, "attend")
 
 
-def _answer(request: HttpRequest, code: str, transition: Transition) -> HttpResponse:
+def _answer(request: HttpRequest, code: str, name: str) -> HttpResponse:
     user, now = request.user, timezone.now()
     # Whoever loses the race for a session of the queue is told so, instead of not finding it any more (D8, D11).
-    among = Session.objects.known_to(user) if transition.from_queue else None
-    session = visible_session(request, code, among)
+    is_queued = name in PHOTOGRAPHY and PHOTOGRAPHY[name].from_queue
+    session = visible_session(request, code, Session.objects.known_to(user) if is_queued else None)
+    transition = workflow.row_of(session.session_type, name)
     session.require_may(transition.name, user)
     if request.method != "POST" and session.status not in transition.sources:
         raise sentences.wrong_state(session, transition, user)
@@ -66,23 +79,45 @@ def _answer(request: HttpRequest, code: str, transition: Transition) -> HttpResp
             payload = form.payload()
             if "deposit" in payload and not values["same_document"]:
                 pay.warn_of_document(payload["deposit"].document_number)
-            moved = session.move(transition.name, by=user, now=now, **payload)
+            if payload.get("document_number") and not values["same_document"]:
+                pay.warn_of_document(payload["document_number"])
+            unless = taking(values["shown"]) if values.get("shown") is not None else None
+            moved = session.move(transition.name, by=user, now=now, unless=unless, **payload)
         return done(moved, transition, user, now)
 
     return act(
         request,
         form,
         do,
-        template=TEMPLATES.get(transition.name, "sessions_app/move.html"),
+        template=template_of(transition),
         context=lambda: page_of(session, transition, form, by=user, now=now),
     )
+
+
+def template_of(transition: Transition) -> str:
+    own = APPOINTMENT_TEMPLATES if workflow.APPOINTMENTS.get(transition.name) is transition else TEMPLATES
+    return own.get(transition.name, "sessions_app/move.html")
+
+
+def taking(shown: Decimal) -> LastLook:
+    """Refuse to take another amount than the one that the page showed: the price or a payment changed meanwhile."""
+
+    def look(_session: Session, account: Account) -> None:
+        if account.still_to_pay != shown:
+            raise InvalidInput(
+                _("What is left to pay has changed meanwhile: it is %(rest)s now.")
+                % {"rest": sentences.money(account.still_to_pay)},
+                details={"failed": ["rest_changed"], "rest": str(account.still_to_pay)},
+            )
+
+    return look
 
 
 def form_for(
     request: HttpRequest, session: Session, transition: Transition, account: Account, now: datetime
 ) -> MoveForm:
     """The form of this move, with what is known filled in."""
-    kind = FORMS.get(transition.name, MoveForm)
+    kind = form_of(transition)
     if transition.name == "take" and is_admin(request.user):
         kind = TakeForAnotherForm
     initial: dict[str, Any] = {}
@@ -92,6 +127,10 @@ def form_for(
             "amount": missing if missing > 0 else None,
             "payment_date": now.astimezone(STUDIO.zone).date(),
         }
+    elif kind is CompleteForm:
+        initial = {"method": _usual_method(session) if account.still_to_pay <= 0 else None}
+    elif kind is CancelAppointmentForm and "no_show" in request.GET:
+        initial = {"initiator": NO_SHOW}
     form = kind(request.POST if request.method == "POST" else None, initial=initial)
     if transition.name == "confirm":
         form.fields["amount"].help_text = _(
@@ -127,6 +166,10 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
     }
     if transition.name == "confirm":
         context |= _about_the_deposit(fresh, account)
+    elif transition is workflow.APPOINTMENTS["complete"]:
+        context |= _about_the_settling(fresh, account)
+    elif transition is workflow.APPOINTMENTS["cancel"]:
+        context |= _about_the_advance(account, form, by)
     elif transition.name == "cancel":
         context |= _about_the_refund(fresh, account, form, now)
     elif transition.name == "complete" and account.still_to_pay > 0:
@@ -197,20 +240,78 @@ def _about_the_refund(session: Session, account: Account, form: MoveForm, now: d
     return context
 
 
+def _about_the_settling(session: Session, account: Account) -> dict[str, Any]:
+    """What is taken now: the price, less what was paid (D27); and where a price that is open is entered."""
+    lines = [{"text": _("Price"), "amount": session.total}]
+    if account.net_paid:
+        lines.append({"text": _("Paid before"), "amount": -account.net_paid})
+    context: dict[str, Any] = {
+        "lines": lines,
+        "total": account.still_to_pay,
+        "total_label": _("Taken now"),
+        "rest": account.still_to_pay,
+    }
+    if account.still_to_pay > 0:
+        context["act_label"] = _("Take %(rest)s and complete") % {"rest": sentences.money(account.still_to_pay)}
+    if account.remaining_balance < 0:
+        context["warning"] = _("%(excess)s was paid above the price.") % {
+            "excess": sentences.money(-account.remaining_balance)
+        }
+        context["warning_why"] = _("It is owed to the client; coordination writes it down and pays it out.")
+    if session.price_is_open:
+        context["warning"] = _("The price is not agreed yet.")
+        context["warning_why"] = _("Completed like this it is %(nothing)s, and nothing is taken.") % {
+            "nothing": sentences.money(account.still_to_pay)
+        }
+        context["price_url"] = reverse("appointment-edit", args=[session.code])
+    return context
+
+
+def _usual_method(session: Session) -> str:
+    """Of nothing that is taken: as the client paid before, else in cash."""
+    last = Payment.objects.live().incoming().filter(session=session).order_by("-id").first()
+    return last.payment_method if last is not None else PaymentMethod.CASH
+
+
+def _about_the_advance(account: Account, form: MoveForm, by: Any) -> dict[str, Any]:
+    """What goes back and what is kept, by who cancels; and the choice, where there is an advance (D40)."""
+    context: dict[str, Any] = {}
+    if account.net_paid > account.pending_refunds:
+        amounts = [cancellation.advance_of(account, gives_back=gives_back) for gives_back in (True, False)]
+        form.fields["refund"].choices = [
+            ("", _("As usual: see the table")),
+            ("true", _("%(amount)s goes back") % {"amount": sentences.money(amounts[0].back)}),
+            ("false", _("%(amount)s is kept") % {"amount": sentences.money(amounts[1].kept)}),
+        ]
+        context["advance"] = advance_table(account)
+    if account.pending_in:
+        context["warning"] = _("%(amount)s waits to be verified and is no part of the refund.") % {
+            "amount": sentences.money(account.pending_in)
+        }
+        context["warning_why"] = _("What is verified afterwards is owed back whole.")
+        if allows(by, Perm.PAYMENT_VERIFY):
+            context["warning_why"] = _("Verify or reject it first. What is verified afterwards is owed back whole.")
+    return context
+
+
 def act_label(transition: Transition) -> str:
+    if transition is workflow.APPOINTMENTS["cancel"]:
+        return pgettext("act", "Cancel the appointment")
     if transition.name == "cancel":
         return pgettext("act", "Cancel the session")
-    return str(sentences.MOVES[transition.name])
+    return sentences.name_of(transition)
 
 
 def done(session: Session, transition: Transition, by: Any, now: datetime) -> Done:
     """What happened, and the next sensible act of this person."""
-    text = str(sentences.DONE[transition.name]) % {
+    text = sentences.done_by(transition, no_show=session.no_show) % {
         "code": session.code,
         "payment_deadline": sentences.local(session.payment_deadline),
     }
     next_url, next_label = "", ""
     match transition.name:
+        case "complete" if session.is_appointment:
+            text, next_url, next_label = _settled(session, by, text)
         case "negotiate" | "reopen":
             next_url, next_label = reverse("session-lines", args=[session.code]), _("What is sold")
         case "preschedule":
@@ -223,10 +324,26 @@ def done(session: Session, transition: Transition, by: Any, now: datetime) -> Do
             next_url, next_label = reverse("session-observe", args=[session.code]), _("Observations")
         case "cancel":
             refund = Payment.objects.refunds().pending().filter(session=session).order_by("-id").first()
-            if refund and allows(by, Perm.PAYMENT_REFUND):
+            may_pay_out = allows(by, Perm.PAYMENT_REFUND)
+            if refund and (may_pay_out or session.is_appointment):
                 text += " " + _("%(amount)s is owed back.") % {"amount": sentences.money(refund.amount)}
+            if refund and may_pay_out:
                 next_url, next_label = reverse("payment-pay-out", args=[refund.pk]), _("Pay it out")
     return Done(text, session.get_absolute_url(), next_url, next_label, story.session_facts(session, by))
+
+
+def _settled(session: Session, by: Any, text: str) -> tuple[str, str, str]:
+    """What was taken and how, and its receipt for those who give it out."""
+    taken = Payment.objects.live().filter(session=session).select_related("receipt").order_by("-id").first()
+    if taken.amount == 0:
+        return text, "", ""
+    text += " " + _("%(amount)s was taken: %(method)s.") % {
+        "amount": sentences.money(taken.amount),
+        "method": str(taken.get_payment_method_display()).lower(),
+    }
+    if not allows(by, Perm.PAYMENT_REGISTER):
+        return text, "", ""
+    return text, reverse("receipt-pdf", args=[taken.receipt.number]), _("Receipt")
 
 
 urlpatterns = [

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from scheduling.models import AssignmentStatus, StaffReservation
 from sessions_app import sentences, workflow
 from sessions_app.actions import people
+from sessions_app.actions.reach import refuse_appointment
 from sessions_app.forms.people import (
     AssignForm,
     CoverageForm,
@@ -268,6 +269,7 @@ def _posted(request: HttpRequest) -> Any:
 def _found(request: HttpRequest, code: str) -> Session:
     session = visible_session(request, code)
     require(request.user, Perm.SESSION_ASSIGN_RESOURCES, session)
+    refuse_appointment(session)
     return session
 
 

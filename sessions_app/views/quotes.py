@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sessions_app import quotes
+from sessions_app.actions.reach import refuse_appointment
 from sessions_app.documents.quote import filename_of, of_quote
 from sessions_app.models import QuoteVersion, Session
 from sessions_app.views.finding import visible_session
@@ -76,6 +77,7 @@ def session_quote_version(request: HttpRequest, code: str, number: int) -> HttpR
 def _found(request: HttpRequest, code: str) -> Session:
     session = visible_session(request, code)
     require(request.user, Perm.SESSION_VIEW_ALL)
+    refuse_appointment(session)
     return session
 
 

@@ -43,7 +43,7 @@ def receipt_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "is_filtered": any(wanted.values()),
-        "without": Payment.objects.filter(payment_status=PaymentStatus.VERIFIED, receipt=None).count(),
+        "without": Payment.objects.filter(payment_status=PaymentStatus.VERIFIED, amount__gt=0, receipt=None).count(),
         "nav": "payment-list",
     }
     return render(request, "sessions_app/receipt_list.html", context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from sessions_app import story, workflow
 from sessions_app.actions import editing, shoot
+from sessions_app.actions.reach import refuse_appointment
 from sessions_app.forms.shoot import DeliveryForm, NotesForm, ObserveForm
 from sessions_app.models import Session
 from sessions_app.views.finding import visible_session
@@ -25,6 +26,7 @@ def session_notes(request: HttpRequest, code: str) -> HttpResponse:
     user, now = request.user, timezone.now()
     session = visible_session(request, code)
     require(user, Perm.SESSION_MARK_ATTENDED, session)
+    refuse_appointment(session)
     present = {"observations": session.photographer_observations, "incidents": session.reported_incidents}
     form = NotesForm(request.POST if request.method == "POST" else None, initial=present)
 
@@ -48,6 +50,7 @@ def session_observe(request: HttpRequest, code: str) -> HttpResponse:
     user, now = request.user, timezone.now()
     session = visible_session(request, code)
     require(user, Perm.SESSION_MARK_READY, session)
+    refuse_appointment(session)
     form = ObserveForm(
         request.POST if request.method == "POST" else None, initial={"observations": session.editor_observations}
     )
@@ -70,6 +73,7 @@ def session_delivery(request: HttpRequest, code: str) -> HttpResponse:
     user, now = request.user, timezone.now()
     session = visible_session(request, code)
     require(user, Perm.SESSION_MARK_READY, session)
+    refuse_appointment(session)
     form = DeliveryForm(
         request.POST if request.method == "POST" else None,
         session_date=session.session_date,
