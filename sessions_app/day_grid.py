@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from scheduling.slots import Span
@@ -117,9 +118,7 @@ def grid(shown: Span, slot: timedelta, lanes: Iterable[Lane], zone: ZoneInfo) ->
     rows = [
         Row(Span(start, end), each, start == each.start, index[each.end] - index[each.start])
         for each in slots
-        for start, end in zip(
-            cuts[index[each.start] :], cuts[index[each.start] + 1 : index[each.end] + 1], strict=False
-        )
+        for start, end in pairwise(cuts[index[each.start] : index[each.end] + 1])
     ]
 
     def cell(kind: Kind, span: Span, key: int | None = None) -> Cell:

@@ -78,6 +78,7 @@ def shoots_of(user: "User", *, now: datetime) -> Shoots:
     found = (
         Session.objects.present()
         .photographed_by(user)
+        .filter(session_type__in=workflow.SHOOTS)
         .exclude(status=Status.COMPLETED)
         .filter(recent)
         .for_board()

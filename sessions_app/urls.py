@@ -5,6 +5,7 @@
 
 from sessions_app.views import (
     appointment_pages,
+    appointments,
     clients,
     homes,
     lines,
@@ -26,6 +27,7 @@ urlpatterns = [
     *homes.urlpatterns,
     *listing.urlpatterns,
     *requests.urlpatterns,
+    *appointments.urlpatterns,
     *time_off.urlpatterns,
     *clients.urlpatterns,
     *money.urlpatterns,

@@ -64,6 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
         2,
         perms=(Perm.SESSION_VIEW_OWN, Perm.SESSION_VIEW_ALL),
     ),
+    Entry("appointment-board", _("Appointments"), "calendar2-week", 5, perms=(Perm.APPOINTMENT_MANAGE_OWN,)),
     Entry("client-list", _("Clients"), "people", 3, perms=(Perm.CLIENT_VIEW,)),
     Entry("payment-list", _("Money"), "cash-coin", 4, perms=(Perm.PAYMENT_REGISTER,)),
     Entry("item-list", _("Catalogue"), "tags", 6, any_role=True),

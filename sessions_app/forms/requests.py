@@ -69,7 +69,9 @@ class EditForm(WhenAndWhatForm):
         }
 
 
-class RequestForm(WhenAndWhatForm):
+class ClientForm(forms.Form):
+    """Whose it is: a client of the book, or a new one in the same form."""
+
     client = forms.ModelChoiceField(label=gettext_lazy("Client"), queryset=Client.objects.present(), required=False)
     client_search = forms.CharField(
         label=gettext_lazy("Find the client"),
@@ -83,6 +85,27 @@ class RequestForm(WhenAndWhatForm):
         label=gettext_lazy("Phone"), required=False, max_length=20, widget=forms.TextInput(attrs={"type": "tel"})
     )
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False, max_length=254)
+
+    def clean(self) -> dict[str, Any]:
+        """A client from the book or a new one with all of its fields, never both."""
+        values = super().clean()
+        is_new = any(self.data.get(name, "").strip() for name in NEW_CLIENT)
+        if self.data.get("client", "").strip():
+            if is_new:
+                self.add_error("client", _("Choose a client of the book or write a new one, not both."))
+        elif is_new:
+            for name in NEW_CLIENT:
+                if not values.get(name) and name not in self.errors:
+                    self.add_error(name, _("A new client needs this."))
+        else:
+            self.add_error("client", _("Choose the client, or write a new one."))
+        return values
+
+    def new_client(self) -> Client:
+        return Client(**{name: self.cleaned_data[name] for name in NEW_CLIENT})
+
+
+class RequestForm(ClientForm, WhenAndWhatForm):
     room = forms.ModelChoiceField(
         label=gettext_lazy("Room"),
         queryset=Room.objects.all(),
@@ -102,24 +125,6 @@ class RequestForm(WhenAndWhatForm):
         self.fields["photographers"].queryset = photographers()
         self.fields["photographers"].choices = [(each.pk, _with_reason(each)) for each in offered.people]
         self.fields["room"].choices = grouped(offered.rooms, is_dated=offered.is_dated, empty=_("No room yet"))
-
-    def clean(self) -> dict[str, Any]:
-        """A client from the book or a new one with all of its fields, never both."""
-        values = super().clean()
-        is_new = any(self.data.get(name, "").strip() for name in NEW_CLIENT)
-        if self.data.get("client", "").strip():
-            if is_new:
-                self.add_error("client", _("Choose a client of the book or write a new one, not both."))
-        elif is_new:
-            for name in NEW_CLIENT:
-                if not values.get(name) and name not in self.errors:
-                    self.add_error(name, _("A new client needs this."))
-        else:
-            self.add_error("client", _("Choose the client, or write a new one."))
-        return values
-
-    def new_client(self) -> Client:
-        return Client(**{name: self.cleaned_data[name] for name in NEW_CLIENT})
 
 
 def _with_reason(option: Option) -> str:

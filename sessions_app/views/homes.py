@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sessions_app import board, own_work
+from sessions_app import artist_day, board, own_work
 from studio import notices
 from studio.access import allows
 from studio.conf import STUDIO
@@ -20,7 +20,7 @@ NOTICES_SHOWN = 5
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The office's home, the photographer's and the editor's, one under the other for who holds several roles."""
+    """The office's home, the artist's, photographer's and editor's, one under the other for who holds several roles."""
     user, now = request.user, timezone.now()
     roles = roles_of(user)
     context = {
@@ -37,11 +37,12 @@ def home(request: HttpRequest) -> HttpResponse:
             "agenda": board.agenda(now=now),
             "pipeline": board.pipeline(with_money=with_money),
         }
+    if Role.ARTIST in roles:
+        context["own_day"] = artist_day.own_day(user, now=now)
     if Role.PHOTOGRAPHER in roles:
         context["shoots"] = own_work.shoots_of(user, now=now)
     if Role.EDITOR in roles:
         context["desk"] = own_work.desk_of(user, now=now, by_admin=is_admin(user))
-    context["is_quiet"] = not {"is_office", "shoots", "desk"} & context.keys()
     return render(request, "sessions_app/home.html", context)
 
 
