@@ -128,6 +128,8 @@ class SessionAdmin(StudioModelAdmin):
                     "deposit_percentage",
                     "deposit_note",
                     "deposit_amount",
+                    "price_is_open",
+                    "commission_override",
                 )
             },
         ),
@@ -146,7 +148,16 @@ class SessionAdmin(StudioModelAdmin):
         ),
         (
             _("cancellation"),
-            {"fields": ("canceled_at", "canceled_by_initiator", "cancellation_reason", "refund_reason")},
+            {
+                "fields": (
+                    "canceled_at",
+                    "canceled_by_initiator",
+                    "no_show",
+                    "cancellation_reason",
+                    "refund_reason",
+                    "kept_amount",
+                )
+            },
         ),
         (
             _("record"),

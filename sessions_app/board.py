@@ -73,7 +73,7 @@ class Waiting:
 
 LATE, TODAY, SOON, LATER = range(4)
 # Among what is equally urgent: what ends by itself, then money, then what coordination decides.
-ORDER = ("deposit", "verify", "refund", "resources", "overpaid", "deliver", "request")
+ORDER = ("deposit", "verify", "refund", "resources", "overpaid", "unsettled", "deliver", "request")
 TONES = {LATE: "late", TODAY: "late", SOON: "soon", LATER: ""}
 
 
@@ -155,7 +155,11 @@ def _waiting_sessions(clock_: Clock) -> Iterator[dict[str, Any]]:
         .filter(net__gt=F("total") + F("other"))
         .order_by("updated_at")
     )
-    parts = [part.values(*COLUMNS)[:SHOWN] for part in (unpaid, unequipped, ready, requests, overpaid)]
+    over = sessions.filter(session_type=workflow.APPOINTMENT, ends_at__lt=clock_.end_of(-1))
+    unsettled = _facts(
+        over.filter(status__in=(Status.WAITING, Status.ACTIVE)), "unsettled", F("ends_at"), F("total")
+    ).order_by("-ends_at")
+    parts = [part.values(*COLUMNS)[:SHOWN] for part in (unpaid, unequipped, ready, requests, overpaid, unsettled)]
     yield from parts[0].union(*parts[1:], all=True)
 
 
@@ -206,6 +210,7 @@ def _session_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> Iter
         "deliver": _delivery_row,
         "request": _request_row,
         "overpaid": _overpaid_row,
+        "unsettled": _unsettled_row,
     }[found["kind"]]
     if found["kind"] == "overpaid" and not with_money:
         return
@@ -350,6 +355,20 @@ def _overpaid_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dic
     }
 
 
+def _unsettled_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dict[str, Any]:
+    """An appointment whose day is over, and nobody has said whether the client came and paid."""
+    return {
+        "rank": LATER,
+        "when": clock_.word(found["at"]),
+        "tone": "",
+        "text": _("appointment over, but not completed"),
+        "why": _("Complete it, or say that the client did not come: %(client)s.")
+        % {"client": found["client__full_name"]},
+        "url": found_url(found),
+        "label": _("Open"),
+    }
+
+
 PAYMENT_COLUMNS = (
     "id",
     "payment_type",
@@ -424,7 +443,7 @@ class Agenda:
     is_empty: bool
 
 
-HELD = frozenset({Status.REQUEST, Status.NEGOTIATION, Status.PRE_SCHEDULED})
+HELD = frozenset({Status.REQUEST, Status.NEGOTIATION, Status.PRE_SCHEDULED, Status.WAITING})
 
 
 def agenda(*, now: datetime, days: int = 2) -> list[Agenda]:
@@ -438,7 +457,7 @@ def agenda(*, now: datetime, days: int = 2) -> list[Agenda]:
     people = (
         get_user_model()
         .objects.annotate(taken=_held_between("reservations", start, end))
-        .filter(Q(is_active=True, groups__name=Role.PHOTOGRAPHER) | Q(taken__isnull=False))
+        .filter(Q(is_active=True, groups__name__in=[Role.PHOTOGRAPHER, Role.ARTIST]) | Q(taken__isnull=False))
         .distinct()
     )
     lanes = [*_lanes(rooms, "name"), *by_first_name(_lanes(people, "full_name"))]
@@ -468,14 +487,18 @@ def _lanes(resources: QuerySet, name: str) -> list[Lane]:
         "taken__session__event_description",
         "taken__session__client__full_name",
         "taken__session__starts_at",
+        "taken__session__session_type",
     )
     lanes: dict[int, Lane] = {}
-    for pk, label, during, code, status, description, client, starts_at in rows:
+    for pk, label, during, code, status, description, client, starts_at, kind in rows:
         lane = lanes.setdefault(pk, Lane(label, []))
         if during is not None:
             title = (description or client) if code else _("Time off")
             if code and during.lower < starts_at:
-                title = _("%(title)s (travel included)") % {"title": title}
+                if kind == workflow.APPOINTMENT:
+                    title = _("%(title)s (preparation included)") % {"title": title}
+                else:
+                    title = _("%(title)s (travel included)") % {"title": title}
             css = f"{state_class(status)}{' held' if status in HELD else ''}" if code else "off"
             url = reverse("session-page", args=[code]) if code else ""
             lane.taken.append(Taken(during.lower, during.upper, title, css, url))
@@ -517,7 +540,9 @@ def pipeline(*, with_money: bool) -> Pipeline:
     most = max((row["n"] for row in found.values()), default=0)
     stages = []
     for status in Status:
-        if status in workflow.FINAL:
+        # A studio without artists is not shown the states of appointments.
+        is_absent = status in (Status.WAITING, Status.ACTIVE) and status.value not in found
+        if status in workflow.FINAL or is_absent:
             continue
         row = found.get(status.value, {"n": 0, "sum": ZERO})
         stages.append(

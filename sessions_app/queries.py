@@ -33,8 +33,12 @@ class ClientQuerySet(QuerySet):
         return self.annotate(words=word_vector(*CLIENT_WORDS)).filter(words=query)
 
     def with_record(self) -> "ClientQuerySet":
-        """With ``sessions_count`` and ``own_cancellations``: the client's and the system's unpaid ones (D24, D35)."""
+        """With ``sessions_count`` and ``own_cancellations``: the client's and the system's unpaid ones (D24, D35).
+
+        Of them ``no_shows``, to which the client did not come (D29).
+        """
         return self.annotate(
+            no_shows=Count("sessions", filter=Q(sessions__deleted_at__isnull=True, sessions__no_show=True)),
             sessions_count=Count("sessions", filter=Q(sessions__deleted_at__isnull=True)),
             own_cancellations=Count(
                 "sessions",

@@ -1,8 +1,8 @@
 """A client's account with the studio: each session, each movement of money, and the balance after it (ADR 11).
 
-What was agreed is owed from Pre-scheduled on; of a canceled session it is what the refund rules left the studio. Money
-moves when it is verified or paid out, and stands under its own date. The balance is what the client has still to pay;
-below zero it is the client's.
+What was agreed is owed from Pre-scheduled on, an appointment's price once it is more than tentative; of a canceled one
+it is what was left to the studio. Money moves when it is verified or paid out, and stands under its own date. The
+balance is what the client has still to pay; below zero it is the client's.
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,8 @@ from payments.models import Payment, PaymentStatus, PaymentType
 from sessions_app import workflow
 from sessions_app.models import Client, Session, StatusHistory
 from sessions_app.states import Status
+from sessions_app.story import kind_of
 from studio.conf import STUDIO
-
-AGREED = frozenset({Status.PRE_SCHEDULED, Status.CONFIRMED, *workflow.FROM_ASSIGNED_ON})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _line(session: Session, payments: Iterable[Payment]) -> SessionLine:
     if session.is_canceled:
         charged = session.kept_amount
     else:
-        charged = session.total if session.status in AGREED else money.ZERO
+        charged = session.total if session.status in workflow.AGREED else money.ZERO
     return SessionLine(session, account, charged)
 
 
@@ -126,7 +125,7 @@ def _charges(lines: list[SessionLine]) -> Iterable[Movement]:
     since = (
         StatusHistory.objects.filter(
             session__in=[line.session.pk for line in lines],
-            new_status__in=(Status.PRE_SCHEDULED, Status.CANCELED),
+            new_status__in=(Status.PRE_SCHEDULED, Status.ACTIVE, Status.CANCELED),
         )
         .order_by()
         .values("session", "new_status")
@@ -137,10 +136,11 @@ def _charges(lines: list[SessionLine]) -> Iterable[Movement]:
         session = line.session
         if line.charged == 0:
             continue
+        agreed = Status.ACTIVE if session.is_appointment else Status.PRE_SCHEDULED
         if session.is_canceled:
             at, text = moments[session.pk, Status.CANCELED], _("Kept of the canceled session")
         else:
-            at, text = moments.get((session.pk, Status.PRE_SCHEDULED), session.created_at), _("Agreed price")
+            at, text = moments.get((session.pk, agreed), session.created_at), _("Agreed price")
         yield Movement(_local(at), text, session, "", line.charged, money.ZERO, money.ZERO)
 
 
@@ -150,7 +150,7 @@ def _money(lines: list[SessionLine], payments: dict[int, list[Payment]]) -> Iter
             if row.payment_status != PaymentStatus.VERIFIED:
                 continue
             paid = -row.amount if row.payment_type == PaymentType.REFUND else row.amount
-            text = f"{row.get_payment_type_display()} · {row.get_payment_method_display()}"
+            text = f"{kind_of(row, line.session)} · {row.get_payment_method_display()}"
             yield Movement(row.payment_date, text, line.session, row.document_number, money.ZERO, paid, money.ZERO)
 
 

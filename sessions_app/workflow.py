@@ -35,6 +35,8 @@ FINAL = frozenset({COMPLETED, CANCELED})
 BEFORE_ASSIGNED = frozenset({REQUEST, NEGOTIATION, PRE_SCHEDULED, CONFIRMED})
 FROM_ASSIGNED_ON = frozenset({ASSIGNED, ATTENDED, IN_EDITING, READY, COMPLETED})
 WITH_EDITOR = frozenset({IN_EDITING, READY, COMPLETED})
+# The price is owed: quoted, or an appointment that is more than tentative.
+AGREED = frozenset({PRE_SCHEDULED, CONFIRMED, *FROM_ASSIGNED_ON, ACTIVE})
 
 STUDIO_SESSION, EXTERNAL_SESSION, APPOINTMENT = "Studio", "External", "Appointment"
 

@@ -37,7 +37,7 @@ class SessionFilter(forms.Form):
     type = forms.ChoiceField(
         label=_("Type"), required=False, choices=[("", _("All")), *SessionType.choices], widget=forms.Select
     )
-    photographer = forms.ModelChoiceField(label=_("Photographer"), required=False, queryset=None, empty_label=_("All"))
+    photographer = forms.ModelChoiceField(label=_("Who"), required=False, queryset=None, empty_label=_("All"))
     room = forms.ModelChoiceField(label=_("Room"), required=False, queryset=None, empty_label=_("All"))
     when = forms.ChoiceField(label=_("When"), required=False, choices=list(WHEN.items()), widget=forms.HiddenInput)
     state = forms.MultipleChoiceField(

@@ -94,11 +94,11 @@ def _with_records(clients: Iterable[Client]) -> list[Row]:
     """The clients of one page with their figures, which are counted for these alone."""
     clients = list(clients)
     counted = {
-        row["pk"]: Record(row["sessions_count"], row["own_cancellations"])
+        row["pk"]: Record(row["sessions_count"], row["own_cancellations"], row["no_shows"])
         for row in Client.objects.filter(pk__in=[client.pk for client in clients])
         .with_record()
         .order_by()
-        .values("pk", "sessions_count", "own_cancellations")
+        .values("pk", "sessions_count", "own_cancellations", "no_shows")
     }
     return [Row(client, counted.get(client.pk, Record(0, 0))) for client in clients]
 
@@ -114,6 +114,7 @@ def _as_csv(clients: QuerySet[Client], now: datetime) -> HttpResponse:
         _("Since"),
         _("Sessions"),
         _("Canceled by the client"),
+        _("Did not come"),
         _("High risk"),
     ]
     name = f"{_('clients')}-{now.astimezone(STUDIO.zone):%Y-%m-%d}"
@@ -122,7 +123,7 @@ def _as_csv(clients: QuerySet[Client], now: datetime) -> HttpResponse:
 
 def _csv_rows(clients: QuerySet[Client]) -> Iterable[list[Any]]:
     for client in clients.iterator(chunk_size=CSV_CHUNK):
-        record = Record(client.sessions_count, client.own_cancellations)
+        record = Record(client.sessions_count, client.own_cancellations, client.no_shows)
         yield [
             client.full_name,
             client.get_client_type_display(),
@@ -133,6 +134,7 @@ def _csv_rows(clients: QuerySet[Client]) -> Iterable[list[Any]]:
             client.created_at.astimezone(STUDIO.zone).date().isoformat(),
             record.sessions,
             record.cancellations,
+            record.no_shows,
             _("yes") if record.is_high_risk else _("no"),
         ]
 
@@ -158,35 +160,34 @@ class Figures:
         return round(100 * self.record.cancellations / self.record.sessions) if self.record.sessions else 0
 
 
-# What a client owes is asked for from Pre-scheduled on: before that nothing was agreed.
-AGREED = frozenset({Status.PRE_SCHEDULED, Status.CONFIRMED, *workflow.FROM_ASSIGNED_ON})
-
-
 def figures_of(client: Client) -> Figures:
     sessions = list(
         Session.objects.present()
         .filter(client=client)
         .order_by()
-        .values_list("pk", "status", "total", "kept_amount", "canceled_by_initiator")
+        .values_list("pk", "status", "total", "kept_amount", "canceled_by_initiator", "no_show")
     )
     entries: dict[int, list[money.Entry]] = {}
     live = Payment.objects.live().filter(session__client=client, session__deleted_at__isnull=True).order_by()
     for session_id, *entry in live.values_list("session_id", "payment_type", "payment_status", "amount"):
         entries.setdefault(session_id, []).append(money.Entry(*entry))
     paid = owed = refund_owed = worth = money.ZERO
-    for pk, status, total, kept, _initiator in sessions:
+    for pk, status, total, kept, *_rest in sessions:
         account = money.account(total, entries.get(pk, ()), kept=kept)
         paid += account.net_paid
         refund_owed += account.refund_owed
-        if status in AGREED:
+        # Before that nothing was agreed.
+        if status in workflow.AGREED:
             owed += account.still_to_pay
             worth += total
     counted = Counter(status for _pk, status, *_rest in sessions)
     own = sum(
-        status == Status.CANCELED and initiator in ("client", "system") for _pk, status, *_rest, initiator in sessions
+        status == Status.CANCELED and initiator in ("client", "system")
+        for _pk, status, *_rest, initiator, _no_show in sessions
     )
+    no_shows = sum(no_show for *_rest, no_show in sessions)
     return Figures(
-        record=Record(len(sessions), own),
+        record=Record(len(sessions), own, no_shows),
         by_state=[(status.value, status.label, counted[status.value]) for status in Status if counted[status.value]],
         under_way=sum(count for status, count in counted.items() if status not in workflow.FINAL),
         paid=paid,

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -18,18 +19,17 @@ from django.views.decorators.http import require_safe
 
 from payments import money
 from payments.models import Payment
-from scheduling.availability import photographers
 from scheduling.models import Room
 from scheduling.slots import instant
 from sessions_app.forms.listing import WHEN, SessionFilter
 from sessions_app.models import Client, Session
 from sessions_app.queries import SessionQuerySet
-from sessions_app.states import PATH, Status
+from sessions_app.states import FINAL, PATH, Status
 from studio.access import allows, require
 from studio.conf import STUDIO
 from studio.csv_files import csv_response
 from studio.paging import Page
-from studio.roles import Perm
+from studio.roles import Perm, Role
 
 PER_PAGE = 50
 # Nobody pages further than this, and the database would count and skip for it: the filter is the way.
@@ -40,6 +40,8 @@ AT_ONCE = 500
 
 # Figures, which must not be told by an order either, are sorted by the office alone.
 OFFICE_SORTS = ("total",)
+# The states as people think of them: both paths up to their common end.
+ORDER = (*(state for state in PATH if state not in FINAL), Status.WAITING, Status.ACTIVE, Status.COMPLETED)
 SORTS = ("date", "code", "state", "client", *OFFICE_SORTS)
 
 
@@ -98,7 +100,7 @@ class Shown:
 
 def _read(request: HttpRequest, *, is_office: bool, now: datetime) -> Shown:
     """The filter that the address asks for; what cannot be meant is left out and said."""
-    people = photographers() if is_office else None
+    people = _people() if is_office else None
     asked = request.GET.copy()
     form = SessionFilter(asked, photographers=people, rooms=Room.objects.all())
     ignored: list[str] = []
@@ -144,6 +146,12 @@ def _read(request: HttpRequest, *, is_office: bool, now: datetime) -> Shown:
     )
 
 
+def _people() -> QuerySet:
+    """Who may be on a session: photographers and artists."""
+    found = get_user_model().objects.filter(is_active=True, groups__name__in=[Role.PHOTOGRAPHER, Role.ARTIST])
+    return found.order_by("full_name", "id").distinct()
+
+
 def _midnight(day: date) -> datetime:
     """The start of a local day; where a DST change skips midnight, the first moment after it."""
     try:
@@ -178,9 +186,8 @@ def _sorted(rows: SessionQuerySet, sort: str) -> SessionQuerySet:
     expression: Any
     match key:
         case "state":
-            # In the order of the path, which is the order in which people think of them.
-            order = [When(status=status, then=Value(place)) for place, status in enumerate(PATH)]
-            expression = Case(*order, default=Value(len(PATH)), output_field=IntegerField())
+            order = [When(status=status, then=Value(place)) for place, status in enumerate(ORDER)]
+            expression = Case(*order, default=Value(len(ORDER)), output_field=IntegerField())
         case "client":
             expression = Lower("client__full_name")
         case "code" | "total":
@@ -262,7 +269,7 @@ def _state_chips(request: HttpRequest, states: list[str]) -> list[Chip]:
 
 def _as_csv(rows: SessionQuerySet, *, is_office: bool, now: datetime) -> HttpResponse:
     head = [_("Code"), _("What it is"), _("Client"), _("Phone"), _("E-mail"), _("Type"), _("State"), _("Date")]
-    head += [_("Starts"), _("Ends"), _("Place"), _("Photographers"), _("Editor"), _("Delivery")]
+    head += [_("Starts"), _("Ends"), _("Place"), _("Photographers or artist"), _("Editor"), _("Delivery")]
     if is_office:
         head += [_("Subtotal"), _("Transportation"), _("Discount"), _("Total"), _("Paid"), _("Balance")]
     answer = csv_response(
@@ -291,8 +298,10 @@ def _cells(session: Session, account: money.Account | None) -> list[Any]:
     cells.append(session.assigned_editor.full_name if session.assigned_editor else "")
     cells.append(session.estimated_delivery_date.isoformat() if session.estimated_delivery_date else "")
     if account is not None:
-        cells += [session.subtotal, session.transportation_cost, session.discount, session.total]
-        cells += [account.net_paid, account.remaining_balance]
+        total, balance = session.price, account.remaining_balance
+        cells += [session.subtotal, session.transportation_cost, session.discount, total]
+        # Of a price that nobody knows yet there is no balance either (D39).
+        cells += [account.net_paid, None if total is None else balance]
     return cells
 
 
