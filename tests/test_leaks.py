@@ -22,10 +22,10 @@ from tests.factories.at_work import PARAMETERS, SECRETS, AtWork, in_one_transact
 
 pytestmark = pytest.mark.django_db
 
-READERS = ("photographer", "other_photographer", "editor", "other_editor", "artist")
+READERS = ("photographer", "other_photographer", "editor", "other_editor", "artist", "other_artist")
 MOST_PAGES = 60
-# Of the moves, those of photographers and editors, and one of the office.
-MOVES = ("attend", "take", "ready", "cancel")
+# Of the moves, those of photographers, editors and artists, and one of the office.
+MOVES = ("attend", "take", "ready", "cancel", "complete")
 KINDS = {"page": "text/html", "machine": "application/json"}
 # The catalogue is everybody's to read, prices and all: what a session costs is not.
 SMALLEST_SECRET = Decimal("100")
@@ -53,14 +53,16 @@ def written(amount: Decimal) -> set[str]:
     return {plain, grouped, plain.replace(".", ","), grouped.translate(str.maketrans(",.", ".,"))}
 
 
-def secrets_of(work: AtWork) -> dict[str, str]:
-    """Text that must not appear, with what it would give away."""
+def secrets_of(work: AtWork, who: str = "") -> dict[str, str]:
+    """Text that must not appear, with what it would give away. An artist knows the money of their own appointments."""
     found = {text: what for what, text in SECRETS.items()}
     found |= {"Institucional": "client type", "Institutional": "client type", "A friend": "discount reason"}
     public = set()
     for line in work.sessions["editing"].lines.all():
         public |= written(line.unit_price) | written(line.unit_price * line.quantity)
     public |= written(work.studio.package.base_price)
+    own = work.sessions["appointment"], work.sessions["held"]
+    public |= {text for session in own if who == "artist" for amount in amounts_of(session) for text in written(amount)}
     for kind, session in work.sessions.items():
         for amount in amounts_of(session):
             found |= dict.fromkeys(written(amount) - public, f"money of {kind}")
@@ -73,8 +75,9 @@ def hidden_names(work: AtWork, who: str) -> dict[str, str]:
     visible = set(Session.objects.visible_to(person).values_list("pk", flat=True))
     found = {work.stranger.full_name: "a foreign client", work.stranger.email: "a foreign client's e-mail"}
     every = [*work.sessions.values(), work.foreign]
-    if not visible:
-        found |= {work.studio.client.full_name: "a foreign client", work.studio.client.email: "their e-mail"}
+    for client in (work.studio.client, work.tattooed):
+        if not Session.objects.filter(pk__in=visible, client=client).exists():
+            found |= {client.full_name: "a foreign client", client.email: "their e-mail"}
     found |= {session.code: "a foreign session" for session in every if session.pk not in visible}
     return found
 
@@ -82,7 +85,7 @@ def hidden_names(work: AtWork, who: str) -> dict[str, str]:
 def beginnings(work: AtWork) -> list[str]:
     """Every route about every session, and the questions that the pages ask by their address."""
     urls = []
-    sessions = [work.sessions["editing"], work.sessions["queue"], work.sessions["assigned"], work.foreign]
+    sessions = [work.sessions[kind] for kind in ("editing", "queue", "assigned", "appointment")] + [work.foreign]
     for route, parameters in PARAMETERS.items():
         if "code" not in parameters:
             urls.append(work.url(route, work.sessions["editing"]))
@@ -91,7 +94,15 @@ def beginnings(work: AtWork) -> list[str]:
         else:
             urls += [work.url(route, session) for session in sessions]
     client = work.studio.client
-    words = (client.full_name, work.stranger.full_name, work.foreign.code, *SECRETS.values(), "1025", "902.46")
+    words = (
+        client.full_name,
+        work.tattooed.full_name,
+        work.stranger.full_name,
+        work.foreign.code,
+        *SECRETS.values(),
+        "1025",
+        "902.46",
+    )
     for text in words:
         urls += [f"{reverse('search')}?q={text}", f"{reverse('session-list')}?q={text}"]
         urls.append(f"{reverse('session-list')}?format=csv&q={text}")
@@ -120,7 +131,7 @@ def links_in(text: str, base: str) -> set[str]:
 def test_nothing_confidential_is_ever_shown(work, who, kind):
     browser = Browser(raise_request_exception=False, headers={"Accept": KINDS[kind]})
     browser.force_login(work.own[who])
-    forbidden = {**secrets_of(work), **hidden_names(work, who)}
+    forbidden = {**secrets_of(work, who), **hidden_names(work, who)}
     waiting, seen, leaks = beginnings(work), set(), set()
     most = len(waiting) + MOST_PAGES
     while waiting and len(seen) < most:
@@ -182,10 +193,10 @@ def test_errors_name_no_session_to_who_may_not_see_it(work, who):
     """Refusals of acts, with their details: a foreign session and one that does not exist read the same."""
     browser = Browser(raise_request_exception=False, headers={"Accept": "application/json"})
     browser.force_login(work.own[who])
-    forbidden = {**secrets_of(work), **hidden_names(work, who)}
+    forbidden = {**secrets_of(work, who), **hidden_names(work, who)}
     visible = set(Session.objects.visible_to(work.own[who]).values_list("pk", flat=True))
     for route in ACTS:
-        for session in (work.sessions["editing"], work.sessions["ready"], work.foreign):
+        for session in (*(work.sessions[kind] for kind in ("editing", "ready", "appointment")), work.foreign):
             names = MOVES if route == "session-move" else [""]
             for name in names:
                 url = work.url(route, session, **({"name": name} if name else {}))

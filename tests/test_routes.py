@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from django.urls import NoReverseMatch, reverse
 
 from sessions_app.models import Session
-from sessions_app.workflow import PHOTOGRAPHY
+from sessions_app.workflow import NAMES
 from tests.factories.at_work import PARAMETERS, AtWork, in_one_transaction, tried
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +181,13 @@ TABLE = {
     ("session-move:complete", "POST"):     "401  403  404  403  404  403  403  404  200  200",
     ("session-move:cancel", "GET"):        "401  403  404  403  404  403  403  404  200  200",
     ("session-move:cancel", "POST"):       "401  403  404  403  404  403  403  404  422  422",
+    # About an appointment, which is the artist's own.
+    ("appointment-edit", "GET"):           "401  403  200  404  404  404  404  404  200  200",
+    ("appointment-edit", "POST"):          "401  403  422  404  404  404  404  404  422  422",
+    ("session-move:activate", "GET"):      "401  403  200  404  404  404  404  404  200  200",
+    ("session-move:activate", "POST"):     "401  403  200  404  404  404  404  404  200  200",
+    ("session-move:hold", "GET"):          "401  403  200  404  404  404  404  404  200  200",
+    ("session-move:hold", "POST"):         "401  403  200  404  404  404  404  404  200  200",
 }
 # fmt: on
 
@@ -206,6 +213,11 @@ IN_THE_OFFICE = {
 }
 AMONG_PHOTOGRAPHERS = {"session-attend": "assigned", "session-notes": "assigned"}
 FOR_EVERYBODY = {"session-move:attend": "assigned", "session-move:take": "queue"}
+ABOUT_APPOINTMENTS = {
+    "appointment-edit": "appointment",
+    "session-move:activate": "held",
+    "session-move:hold": "appointment",
+}
 # Read only, or acts only: the other method is nobody's.
 SAFE = {name for name, method in TABLE if method == "GET"}
 ACTS = {name for name, method in TABLE if method == "POST"}
@@ -237,7 +249,9 @@ def browser_of(keys: dict[str, str], who: str) -> Browser:
 
 def address(work: AtWork, route: str, column: str) -> str:
     name, _, move = route.partition(":")
-    if column in OFFICE:
+    if route in ABOUT_APPOINTMENTS:
+        kind = ABOUT_APPOINTMENTS[route]
+    elif column in OFFICE:
         kind = IN_THE_OFFICE.get(route, "negotiation")
     elif column == "editor, in the queue":
         kind = "queue"
@@ -263,8 +277,47 @@ def test_each_person_gets_the_answer_of_the_table(work, keys, route, method):
 
 
 def test_every_route_is_in_the_table():
-    moves = {f"session-move:{name}" for name in PHOTOGRAPHY}
+    moves = {f"session-move:{name}" for name in NAMES}
     assert (set(PARAMETERS) - {"session-move"}) | moves == SAFE | ACTS
+
+
+# What each address says about an appointment: to its artist, to another one, to who shoots, edits, and coordinates.
+OF_AN_APPOINTMENT = ("artist", "other_artist", "photographer", "editor", "coordinator")
+
+
+def test_each_address_answers_about_an_appointment(work, keys):
+    """Its artist may look at it, change it and move it; nobody but the office learns besides that it is there."""
+    answers, strangers = {}, {}
+    for route, method in TABLE:
+        name, _, move = route.partition(":")
+        if "code" not in PARAMETERS[name]:
+            continue
+        session = Session.objects.get(pk=work.sessions[ABOUT_APPOINTMENTS.get(route, "appointment")].pk)
+        url = work.url(name, session, **({"name": move} if move else {}))
+        told = {}
+        for who in OF_AN_APPOINTMENT:
+            with tried():
+                told[who] = browser_of(keys, who).generic(method, url).status_code
+        answers[route, method] = (told["artist"], told["coordinator"])
+        strangers[route, method] = {told["other_artist"], told["photographer"], told["editor"]}
+    assert {key: told for key, told in strangers.items() if told != {404}} == {}
+    own = {key: told for key, told in answers.items() if told[0] != 403}
+    assert own == {
+        ("session-page", "GET"): (200, 200),
+        ("appointment-edit", "GET"): (200, 200),
+        ("appointment-edit", "POST"): (422, 422),
+        ("session-move:activate", "GET"): (200, 200),
+        ("session-move:activate", "POST"): (200, 200),
+        ("session-move:hold", "GET"): (200, 200),
+        ("session-move:hold", "POST"): (200, 200),
+        ("session-move:complete", "GET"): (200, 200),
+        ("session-move:complete", "POST"): (422, 422),
+        ("session-move:cancel", "GET"): (200, 200),
+        ("session-move:cancel", "POST"): (422, 422),
+        ("appointment-shift", "POST"): (422, 422),
+    }
+    # What is there for shoots alone is refused as such, or as a move from a wrong state; and nothing breaks.
+    assert {told for _own, told in answers.values()} <= {200, 403, 404, 409, 422}
 
 
 # Who is signed in is sent on, and a worn-out link is told to be one, before anything else is looked at.

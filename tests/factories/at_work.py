@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from payments.models import Payment
 from scheduling.models import StaffReservation
-from scheduling.slots import whole_days
+from scheduling.slots import Span, whole_days
 from sessions_app import workflow
-from sessions_app.actions import pay, price, time_off
+from sessions_app.actions import appoint, pay, price, time_off
 from sessions_app.models import Client, Session
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail, User
@@ -40,6 +40,8 @@ class AtWork:
     sessions: dict[str, Session]
     payments: dict[str, Payment]
     stranger: Client
+    tattooed: Client
+    """The client of the artist's appointments, and of nothing else."""
     foreign: Session
     line_id: int
     package_id: int
@@ -83,6 +85,8 @@ def build() -> AtWork:
     sessions["assigned"] = _priced(studio, day=22).to(workflow.ASSIGNED).session
     sessions["ready"] = _priced(studio, day=23).to(workflow.READY).session
     sessions |= _ahead(studio, today)
+    artist, tattooed = person(Role.ARTIST), _client("Paulina Ceiba")
+    sessions |= _appointments(studio, today, artist, tattooed)
     stranger = _client("Wenceslao Zompopo")
     foreign = _request(studio, 81, today, stranger)
     room = studio.room
@@ -93,7 +97,8 @@ def build() -> AtWork:
             "editor": studio.editor,
             "other_photographer": person(Role.PHOTOGRAPHER),
             "other_editor": person(Role.EDITOR),
-            "artist": person(Role.ARTIST),
+            "artist": artist,
+            "other_artist": person(Role.ARTIST),
             "coordinator": studio.coordinator,
             "admin": studio.admin,
             "no_role": person(),
@@ -104,6 +109,7 @@ def build() -> AtWork:
             "refund": Payment.objects.refunds().pending().get(),
         },
         stranger=stranger,
+        tattooed=tattooed,
         foreign=foreign,
         line_id=sessions["negotiation"].lines.first().pk,
         package_id=package.pk,
@@ -121,6 +127,31 @@ def build() -> AtWork:
     with connection.cursor() as cursor:  # what waits for the end of the transaction is checked now
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     return work
+
+
+def _appointments(studio: Studio, today: date, artist: User, client: Client) -> dict[str, Session]:
+    """One that is active, with an advance, and one on hold."""
+    now = timezone.now()
+    found = {}
+    for place, kind in enumerate(("appointment", "held")):
+        day = today + timedelta(days=40 + place)
+        start = whole_days(day, day).start + timedelta(hours=11)
+        found[kind] = appoint.book(
+            client=client,
+            artist_id=artist.pk,
+            span=Span(start, start + timedelta(hours=2)),
+            price=Decimal("888.13"),
+            title="Koi carp",
+            tentative=kind == "held",
+            by=studio.coordinator,
+            now=now,
+        )
+    deposit = {"method": "Transfer", "document_number": "BI-9", "payment_date": today}
+    advance = pay.register_advance(
+        found["appointment"], amount=Decimal("211.17"), by=studio.coordinator, now=now, **deposit
+    )
+    pay.verify(advance, by=studio.coordinator, now=now)
+    return found
 
 
 def _time_off(studio: Studio, today: date) -> StaffReservation:
