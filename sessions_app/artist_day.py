@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Sum
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -327,12 +327,11 @@ def alternatives(artist: "User", wanted: Span) -> list[datetime]:
 
 @dataclass(frozen=True, slots=True)
 class ClientOption:
-    """``record`` and ``no_shows`` are for those who read the client book (D24, D29)."""
+    """``record`` is for those who read the client book (D24, D29)."""
 
     client: Client
     is_chosen: bool
     record: Record | None = None
-    no_shows: int = 0
 
 
 def clients_for(user: "User") -> QuerySet[Client]:
@@ -351,8 +350,7 @@ def client_options(user: "User", *, text: str, chosen: int | None) -> list[Clien
     book = clients_for(user).order_by("full_name", "id")
     reads_book = allows(user, Perm.CLIENT_VIEW)
     if reads_book:
-        missed = Count("sessions", filter=Q(sessions__deleted_at__isnull=True, sessions__no_show=True))
-        book = book.with_record().annotate(no_shows=missed)
+        book = book.with_record()
     rows = list(book.filter(pk=chosen)) if chosen is not None else []
     if text:
         if reads_book:
@@ -364,10 +362,8 @@ def client_options(user: "User", *, text: str, chosen: int | None) -> list[Clien
         rows += [each for each in found[:CLIENTS_SHOWN] if each.pk != chosen]
     if not reads_book:
         return [ClientOption(each, each.pk == chosen) for each in rows]
-    return [
-        ClientOption(each, each.pk == chosen, Record(each.sessions_count, each.own_cancellations), each.no_shows)
-        for each in rows
-    ]
+    records = [Record(each.sessions_count, each.own_cancellations, each.no_shows) for each in rows]
+    return [ClientOption(each, each.pk == chosen, record) for each, record in zip(rows, records, strict=True)]
 
 
 # -- an artist's own day -----------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class BookForm(ClientForm):
     )
     certainty = forms.ChoiceField(
         label=gettext_lazy("How sure is it?"),
-        choices=[(ACTIVE, gettext_lazy("Confirmed")), (TENTATIVE, gettext_lazy("Tentative: on hold"))],
+        choices=[(ACTIVE, gettext_lazy("Confirmed")), (TENTATIVE, gettext_lazy("Tentative"))],
         initial=ACTIVE,
         required=False,
         widget=forms.RadioSelect,

@@ -193,9 +193,12 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
+    """``is_on_phone``: the one whose list a phone shows while all are chosen."""
+
     label: str
     url: str
     is_current: bool
+    is_on_phone: bool = False
 
 
 def _artist_chips(board: artist_day.Board) -> list[Chip]:
@@ -204,7 +207,8 @@ def _artist_chips(board: artist_day.Board) -> list[Chip]:
         return []
     url = artist_day.board_url(board.day)
     chips = [Chip(_("All artists"), url, board.chosen is None)]
-    return chips + [Chip(name, f"{url}&artist={pk}", board.chosen == pk) for pk, name in board.artists]
+    first = board.columns[0].pk if board.chosen is None else None
+    return chips + [Chip(name, f"{url}&artist={pk}", board.chosen == pk, pk == first) for pk, name in board.artists]
 
 
 def _sent(request: HttpRequest) -> tuple[Any, list[str]]:
