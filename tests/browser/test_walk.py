@@ -326,3 +326,66 @@ def test_the_other_pages_of_an_admin(live_server, browser: Browser, studio: Stud
         }.items():
             admin.go(path)
             admin.look(f"admin-{name}")
+
+
+def test_an_artist_books_moves_completes_and_reads_the_commission(
+    live_server, browser: Browser, studio: Studio, morning: datetime
+) -> None:
+    artist = a_person(Role.ARTIST, "Nico Paz")
+    with Reader(browser, live_server.url, artist, DESK) as nico:
+        page = nico.page
+        page.locator("nav.side").get_by_role("link", name="Appointments").click()
+        nico.click("Book Nico Paz at 14:00")
+        page.locator("summary", has_text="A new client").click()
+        page.fill("[name=full_name]", "Sofía Ruiz")
+        page.fill("[name=primary_phone]", "5555-0142")
+        page.fill("[name=email]", "sofia@example.test")
+        page.fill("[name=event_description]", "Manga")
+        page.fill("[name=price]", "640")
+        page.select_option("[name=duration]", "90")
+        expect(page.locator("#room")).to_contain_text("14:00 to 15:30")
+        nico.look("appointment-new")
+        nico.submit()
+        session = Session.objects.get()
+        nico.told(f"{session.code} is booked")
+        day = morning.date().isoformat()
+
+        def begins(at: str) -> bool:
+            session.refresh_from_db()
+            return f"{session.local_start:%Y-%m-%d %H:%M}" == f"{day} {at}"
+
+        # By keyboard: it is asked first, and told afterwards.
+        mine = page.locator(f"td[data-code='{session.code}']")
+        mine.locator("a.name").focus()
+        page.keyboard.press("Shift+ArrowDown")
+        expect(page.locator("#board-say")).to_contain_text("Move to 14:30?")
+        assert begins("14:00")
+        page.keyboard.press("Enter")
+        expect(page.locator("#board-say .success")).to_contain_text("14:30 to 16:00")
+        assert begins("14:30")
+        # By mouse, two slots up; the appointment keeps the focus, and the click after a drag opens nothing.
+        box, slot = mine.bounding_box(), page.locator("tr[data-clock='13:30']").bounding_box()
+        page.mouse.move(box["x"] + 150, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 150, box["y"] + 30)
+        page.mouse.move(box["x"] + 150, slot["y"] + 50)
+        page.mouse.up()
+        expect(page.locator("#board-say .success")).to_contain_text("13:30 to 15:00")
+        assert begins("13:30")
+        nico.look("board")
+
+        nico.open(session)
+        nico.click("Complete and take payment")
+        page.check("[name=method][value=Cash]")
+        nico.submit()
+        nico.is_in(session, workflow.COMPLETED)
+        nico.go("/")
+        expect(page.locator("#commission")).to_contain_text("320.00")
+
+    with Reader(browser, live_server.url, artist, PHONE) as nico:
+        nico.look("home-artist")
+        nico.go("/appointments/")
+        expect(nico.page.locator(".board-list")).to_contain_text("Sofía Ruiz")
+        nico.look("board")
+        nico.go(f"/appointments/new/?start={day}T16:00")
+        nico.look("appointment-new")
