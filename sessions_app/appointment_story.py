@@ -122,7 +122,7 @@ def _shared(session: "Session", payments: Iterable[Payment], *, by: "User", now:
     return {
         "session": session,
         "artist": on_it[0].staff if on_it else None,
-        "moves": moves_of(session, by=by, now=now, account=account),
+        "moves": _with_no_show(session, moves_of(session, by=by, now=now, account=account), now),
         "steps": steps_of(session, history),
         "turn": str(TURN.get(session.status, "")),
         "canceled_by": str(sentences.INITIATORS.get(session.canceled_by_initiator, "")),
@@ -132,6 +132,15 @@ def _shared(session: "Session", payments: Iterable[Payment], *, by: "User", now:
         "events": [event_of(row) for row in history],
         "account": account,
     }
+
+
+def _with_no_show(session: "Session", moves: list[Move], now: datetime) -> list[Move]:
+    """From the hour on, the way for a client who does not come stands beside the other ways out (D29)."""
+    canceling = next((move for move in moves if move.name == "cancel"), None)
+    if canceling is None or now < session.starts_at:
+        return moves
+    absent = Move("no-show", _("The client did not come…"), f"{canceling.url}?no_show=1")
+    return [*(move for move in moves if move is not canceling), absent, canceling]
 
 
 def _gate(session: "Session", url_name: str, perm: Perm, *, by: "User", now: datetime) -> Gate:

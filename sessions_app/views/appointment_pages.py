@@ -68,7 +68,7 @@ def appointment_edit(request: HttpRequest, code: str) -> HttpResponse:
         return {
             "session": fresh,
             "page_title": _("Edit the appointment"),
-            "nav": "session-list",
+            "nav": "appointment-board",
             "cancel_url": back(request, fresh.get_absolute_url()),
             "next": back(request, ""),
             "in_the_way": in_the_way,

@@ -106,7 +106,7 @@ def _register(request: HttpRequest, code: str, *, is_deposit: bool) -> HttpRespo
             "figures": _figures(session, present),
             "is_deposit": splits,
             "split": _split_preview(session, form, present) if splits else None,
-            "nav": "session-list",
+            "nav": "appointment-board" if session.is_appointment else "session-list",
         }
 
     if request.method == "POST" and splits and "preview" in request.POST:

@@ -153,7 +153,7 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
         "act_label": label,
         "act_kind": "danger" if transition.target == workflow.CANCELED else "",
         "cancel_url": fresh.get_absolute_url(),
-        "nav": "session-list",
+        "nav": "appointment-board" if fresh.is_appointment else "session-list",
     }
     if fresh.status not in transition.sources:
         return context | {"act_reason": sentences.wrong_state(fresh, transition, by).message}

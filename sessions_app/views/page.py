@@ -31,7 +31,8 @@ def session_page(request: HttpRequest, code: str) -> HttpResponse:
         template, facts = "sessions_app/page_reduced.html", story.reduced_facts
     if wants_json(request):
         return JsonResponse(facts(page))
-    return render(request, template, {"page": page, "session": session, "moves": page.moves, "nav": "session-list"})
+    nav = "appointment-board" if session.is_appointment else "session-list"
+    return render(request, template, {"page": page, "session": session, "moves": page.moves, "nav": nav})
 
 
 urlpatterns = [path("sessions/<str:code>/", session_page, name="session-page")]

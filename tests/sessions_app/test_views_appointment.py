@@ -491,6 +491,18 @@ def test_the_office_is_sent_on_to_pay_the_advance_back(shop):
     assert "The advance goes back." in home
 
 
+def test_from_the_hour_on_not_coming_is_one_step_away(shop):
+    session = book(shop)
+    absent = f"{move_url(session, 'cancel')}?no_show=1"
+    assert absent not in main_of(page(shop.artist, session))
+    now = timezone.now()
+    late = shop.book(Span(now - timedelta(hours=1), now + timedelta(hours=1)))
+    body = main_of(page(shop.artist, late))
+    assert f"{move_url(late, 'cancel')}?no_show=1" in body
+    chosen = main_of(browser(shop.artist).get(f"{move_url(late, 'cancel')}?no_show=1"))
+    assert re.search(r'<input[^>]*checked[^>]*value="no_show"|<input[^>]*value="no_show"[^>]*checked', chosen)
+
+
 # -- one tap -----------------------------------------------------------------------------------------------------------
 
 
