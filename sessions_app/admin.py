@@ -19,6 +19,7 @@ from scheduling.models import StaffReservation
 from sessions_app.actions import book
 from sessions_app.models import (
     Client,
+    Import,
     QuoteVersion,
     Session,
     SessionDetail,
@@ -234,6 +235,38 @@ class QuoteVersionAdmin(OfSession):
     search_fields = ("session__code", "session__client__full_name")
     date_hierarchy = "made_at"
     fields = ("session", "number", "total", "content", "made_at", "made_by")
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnlyAdmin):
+    """The text of a file that is not written yet is looked at on its own page."""
+
+    list_display = ("uploaded_at", "file_name", "kind", "rows", "state", "uploaded_by")
+    list_filter = ("kind", "state")
+    list_select_related = ("uploaded_by",)
+    search_fields = ("file_name", "uploaded_by__full_name")
+    date_hierarchy = "uploaded_at"
+    fields = (
+        "kind",
+        "file_name",
+        "delimiter",
+        "mapping",
+        "state",
+        "rows",
+        "done",
+        "report",
+        "uploaded_at",
+        "uploaded_by",
+        "started_at",
+        "beat_at",
+        "finished_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
+        return super().get_queryset(request).defer("text")
+
+    def view_on_site(self, found: Import) -> str:
+        return found.get_absolute_url()
 
 
 @admin.register(SessionUserObjectPermission)

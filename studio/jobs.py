@@ -505,12 +505,21 @@ def _enqueue(run: JobRun) -> None:
     _async_task("studio.jobs.run_job", run.pk)
 
 
-def _async_task(path: str, *args: Any) -> None:
+def later(path: str, *args: Any, seconds: int = TASK_TIMEOUT_SECONDS) -> None:
+    """Have the worker call the function at ``path``, once this transaction is committed; it may take so long.
+
+    What may last longer than the queue waits before it hands a task out again has to know itself whether it is under
+    way (``Q_CLUSTER``, retry).
+    """
+    _async_task(path, *args, seconds=seconds)
+
+
+def _async_task(path: str, *args: Any, seconds: int = TASK_TIMEOUT_SECONDS) -> None:
     from django_q.conf import Conf
     from django_q.tasks import async_task
 
     def send() -> None:
-        async_task(path, *args, timeout=TASK_TIMEOUT_SECONDS)
+        async_task(path, *args, timeout=seconds)
 
     if Conf.ORM:
         # The queue is a table of the same database: row and task are committed together.

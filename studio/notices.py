@@ -5,7 +5,9 @@ The sentence is made when it is read, in the reader's language, and the link is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -106,6 +108,19 @@ def register_reach(about_type: str, reach: Reach) -> None:
     _reach[about_type] = reach
 
 
+_silent: ContextVar[bool] = ContextVar("atelier_notices_silent", default=False)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Tell nobody of what is done meanwhile: a year of appointments that comes out of a file is no news."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def notify(
     recipients: Iterable[User],
     kind: str,
@@ -126,7 +141,7 @@ def notify(
     if kind not in KINDS:
         raise ValueError(f"There is no notice of the kind {kind!r}.")
     people = {person.pk: person for person in recipients if person is not None and person.is_active}
-    if not people:
+    if not people or _silent.get():
         return 0
     rows = [
         Notice(

@@ -11,8 +11,10 @@ from catalog.models import Item, Package
 from payments.models import Payment, Receipt, ReceiptSeries, Till
 from scheduling.models import Room, RoomReservation, StaffReservation
 from sessions_app import workflow
+from sessions_app.importing import acts as imports
 from sessions_app.models import (
     Client,
+    Import,
     QuoteVersion,
     Session,
     SessionDetail,
@@ -32,6 +34,7 @@ RECORDS = (
     SessionDetail,
     StatusHistory,
     QuoteVersion,
+    Import,
     SessionUserObjectPermission,
     Item,
     Package,
@@ -53,6 +56,7 @@ READ_ONLY = (
     StaffReservation,
     StatusHistory,
     QuoteVersion,
+    Import,
     SessionDetail,
     SessionUserObjectPermission,
 )
@@ -72,6 +76,8 @@ def walked(studio):
     """A session in editing, so that every record has a row."""
     session = studio.walk(workflow.IN_EDITING).session
     session.refresh_from_db()
+    raw = b"Name,E-mail,Phone\nAna,ana@example.test,5555-0101\n"
+    imports.upload(kind="Clients", file_name="x.csv", raw=raw, by=studio.coordinator, now=studio.now)
     return session
 
 

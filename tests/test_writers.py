@@ -170,6 +170,8 @@ ENTRY_POINTS = {
     "sessions_app/models/session.py",
     # Programs enter here (D31).
     "sessions_app/appointments.py",
+    # The worker enters here.
+    "sessions_app/importing/task.py",
     "studio/jobs.py",
     "studio/outbox.py",
     "studio/notices.py",

@@ -17,7 +17,8 @@ from scheduling.models import StaffReservation
 from scheduling.slots import Span, whole_days
 from sessions_app import workflow
 from sessions_app.actions import appoint, pay, price, time_off
-from sessions_app.models import Client, Session
+from sessions_app.importing import acts as imports
+from sessions_app.models import Client, Import, Session
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail, User
 from studio.roles import Role
@@ -121,6 +122,7 @@ def build() -> AtWork:
             "package": package.pk,
             "room": room.pk,
             "staff": studio.editor.pk,
+            "import": _import(studio).pk,
             "time off": _time_off(studio, today).pk,
         },
     )
@@ -158,6 +160,12 @@ def _time_off(studio: Studio, today: date) -> StaffReservation:
     """The coordinator's, far ahead."""
     days = whole_days(today + timedelta(days=300), today + timedelta(days=301))
     return time_off.block(studio.coordinator, span=days, by=studio.coordinator, now=timezone.now())
+
+
+def _import(studio: Studio) -> Import:
+    raw = b"Name,E-mail,Phone\nYolanda Xitumul,yolanda@example.test,5555-7733\n"
+    now = timezone.now()
+    return imports.upload(kind="Clients", file_name="clients.csv", raw=raw, by=studio.coordinator, now=now)
 
 
 def _client(name: str) -> Client:
@@ -240,6 +248,10 @@ PK_OF = {
     "staff-invite": "staff",
     "staff-delete": "staff",
     "time-off-end": "time off",
+    "import-map": "import",
+    "import-check": "import",
+    "import-run": "import",
+    "import-discard": "import",
 }
 
 

@@ -27,6 +27,7 @@ from payments.models import (
 from scheduling.models import Room, RoomReservation, StaffReservation
 from sessions_app.models import (
     Client,
+    Import,
     QuoteVersion,
     Session,
     SessionDetail,
@@ -117,6 +118,12 @@ def state(**values: Any) -> Hit:
     return lambda ten: CommissionStatement.objects.create(
         **{"person": ten.studio.photographer, "paid_by": ten.studio.admin} | row
     )
+
+
+def bring(**values: Any) -> Hit:
+    """A raw import of a file."""
+    row = {"kind": "Clients", "file_name": "x.csv", "text": "a", "delimiter": ",", "uploaded_at": NOW} | values
+    return lambda ten: Import.objects.bulk_create([Import(**{"uploaded_by": ten.studio.admin} | row)])
 
 
 def close_till(**values: Any) -> Hit:
@@ -319,6 +326,13 @@ HITS: list[tuple[str, str, Hit]] = [
     ("client_has_a_name", "nameless", to(Client, full_name="")),
     ("client_type_known", "unknown word", to(Client, client_type="Robot")),
     ("client_deleted_is_inactive", "still active", to(Client, deleted_at=NOW)),
+    # -- imports
+    ("import_kind_known", "unknown word", bring(kind="Robots")),
+    ("import_state_known", "unknown word", bring(state="Lost")),
+    ("import_done_within_its_rows", "more than there are", bring(rows=1, done=2)),
+    ("import_text_goes_when_written", "kept", bring(state="Done", finished_at=NOW)),
+    ("import_text_goes_when_written", "without when", bring(state="Done", text="")),
+    ("import_text_goes_when_written", "not written", bring(finished_at=NOW)),
     # -- payments
     ("payment_amount_positive", "nothing", pay("Confirmed", amount=0)),
     ("payment_amount_positive", "less than nothing", pay("Confirmed", amount=-5)),
