@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
 from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
@@ -32,7 +33,7 @@ from studio.access import allows, require
 from studio.acting import Done, act, back
 from studio.conf import STUDIO
 from studio.csv_files import csv_response
-from studio.roles import Perm
+from studio.roles import Perm, Role
 
 PAGE_SIZE = 50
 HISTORY_SIZE = 20
@@ -234,6 +235,15 @@ def _moves(request: HttpRequest, client: Client) -> list[dict[str, Any]]:
                 "kind": "primary",
             }
         )
+        if get_user_model().objects.active().in_role(Role.ARTIST).exists():
+            moves.append(
+                {
+                    "name": "appointment",
+                    "label": _("New appointment"),
+                    "url": f"{reverse('appointment-new')}?{urlencode({'client': client.pk})}",
+                    "reason": "" if client.active else _("The client is inactive. Make it active to book again."),
+                }
+            )
     if allows(request.user, Perm.CLIENT_EDIT, client):
         moves.append({"name": "edit", "label": _("Edit"), "url": reverse("client-edit", args=[client.pk])})
     if allows(request.user, Perm.CLIENT_DELETE, client):

@@ -90,6 +90,14 @@ def test_no_shows_count_in_the_clients_history(shop):
     assert file[1].split(",")[-4:] == ["3", "2", "1", "no"]
 
 
+def test_a_clients_page_leads_to_the_next_appointment_where_there_are_artists(shop):
+    url = f"{reverse('appointment-new')}?client={shop.client.pk}"
+    assert url in get(shop.coordinator, "client-page", shop.client.pk).content.decode()
+    assert get(shop.coordinator, "appointment-new", client=shop.client.pk).status_code == 200
+    User.objects.filter(pk__in=[shop.artist.pk, shop.other.pk]).update(is_active=False)
+    assert url not in get(shop.coordinator, "client-page", shop.client.pk).content.decode()
+
+
 def test_what_is_booked_is_owed_and_what_is_tentative_or_open_is_not(shop):
     book(shop)
     book(shop, hours=3, tentative=True)
