@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -30,6 +31,7 @@ from sessions_app.models import Session
 from sessions_app.states import Status
 from sessions_app.views.finding import LARGEST_ID, visible_session
 from sessions_app.views.requests import Conflict, conflicts_of
+from studio import navigation
 from studio.access import allows, require
 from studio.acting import Done, act, finish, refusal_of
 from studio.conf import STUDIO
@@ -70,7 +72,7 @@ def appointment_board(request: HttpRequest) -> HttpResponse:
         "after": day + timedelta(days=1),
         "today_url": artist_day.board_url(today),
         "chips": _artist_chips(board),
-        "sees_all": allows(request.user, Perm.SESSION_VIEW_ALL),
+        "time_off_url": navigation.address("time-off"),
         "new_url": f"{reverse('appointment-new')}?session_date={day.isoformat()}",
     }
     return render(request, "appointments/board.html", context)
@@ -121,6 +123,7 @@ def appointment_new(request: HttpRequest) -> HttpResponse:
             "one_artist": not allows(user, Perm.SESSION_VIEW_ALL),
             "room": _room_for(user, sent),
             "cancel_url": artist_day.board_url(_day_of(sent)),
+            "series_url": _series_url(sent),
         }
 
     if request.method == "POST" and not is_bound:
@@ -231,6 +234,15 @@ def _initial(sent: Mapping[str, str]) -> dict[str, Any]:
     initial: dict[str, Any] = {name: sent[name] for name in BookForm.base_fields if name in sent}
     initial.setdefault("session_date", _day_of(sent).isoformat())
     return initial
+
+
+def _series_url(sent: Mapping[str, str]) -> str:
+    """The form for several sittings, with what is known already; "" where there is none."""
+    url = navigation.address("appointment-series")
+    known = {name: sent[name] for name in ("client", "artist") if sent.get(name)}
+    if sent.get("session_date") and sent.get("start_time"):
+        known["start"] = f"{sent['session_date']}T{sent['start_time']}"
+    return f"{url}?{urlencode(known)}" if url and known else url
 
 
 def _day_of(sent: Mapping[str, str]) -> date:

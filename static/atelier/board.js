@@ -85,6 +85,9 @@
       leave();
       if (!answer.ok) { announce(said.message, "error"); focusOn(code); return; }
       await drawAnew(code);
+      // What was said when the page came may no longer be so.
+      const before = document.getElementById("messages");
+      if (before) before.replaceChildren();
       announce(said.message, "success");
     } catch {
       leave();
