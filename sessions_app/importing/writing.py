@@ -6,7 +6,7 @@ price in the notes, so that neither the till nor a commission counts it again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -63,6 +63,8 @@ class Outcome:
     errors: list[dict[str, Any]] = field(default_factory=list)
     error_count: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
+    sampled: frozenset[int] = frozenset()
+    """The numbers of the rows that are shown."""
 
     def refuse(self, row: Row, column: str, value: str, reason: str) -> None:
         self.error_count += 1
@@ -71,7 +73,7 @@ class Outcome:
             self.errors.append({"row": row.number, "column": column, "value": short, "reason": reason})
 
     def sample(self, row: Row, what: str, name: str, when: str = "") -> None:
-        if len(self.samples) < SAMPLES:
+        if row.number in self.sampled:
             self.samples.append({"row": row.number, "what": what, "name": name, "when": when})
 
     def as_report(self) -> dict[str, Any]:
@@ -79,7 +81,7 @@ class Outcome:
             "counts": dict(self.counts),
             "errors": self.error_count,
             "first_errors": sorted(self.errors, key=lambda error: error["row"]),
-            "samples": self.samples,
+            "samples": sorted(self.samples, key=lambda sample: sample["row"]),
         }
 
 
@@ -95,7 +97,7 @@ class _Cells:
 
 
 def carry_out(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     *,
     kind: str,
     mapping: Mapping[str, int],
@@ -108,7 +110,7 @@ def carry_out(
     Each row has a savepoint of its own, so that all errors of a file are found at once. ``heard`` is told how many are
     done. Nobody gets notices.
     """
-    outcome = Outcome()
+    outcome = Outcome(sampled=frozenset(row.number for row in rows[:SAMPLES]))
     write = _clients(outcome, by) if kind == ImportKind.CLIENTS else _appointments(outcome, by, now)
     with notices.silence():
         if kind == ImportKind.CLIENTS:
@@ -118,12 +120,16 @@ def carry_out(
             return outcome
         # Clients in the order of the file: an earlier row may say more of them. What was canceled before the rest: it
         # frees its time for whoever was booked instead.
-        read = [(cells, _one(cells, write, outcome, kind)) for cells in (_Cells(row, mapping) for row in rows)]
+        read = []
+        for done, row in enumerate(rows, start=1):
+            cells = _Cells(row, mapping)
+            read.append((cells, _one(cells, write, outcome, kind)))
+            heard(done // 2)
         read.sort(key=lambda pair: plain(pair[0]["status"]) not in _OFF)
         for done, (cells, book) in enumerate(read, start=1):
             if book is not None:
                 _one(cells, book, outcome, kind)
-            heard(done)
+            heard((len(read) + done) // 2)
     return outcome
 
 

@@ -17,8 +17,9 @@ from sessions_app.importing import acts, columns, reading
 from sessions_app.models import Import, ImportState
 from sessions_app.views.finding import LARGEST_ID
 from studio.access import require
-from studio.acting import Done, act, finish
-from studio.errors import NotFound
+from studio.acting import Done, act, finish, refusal_of
+from studio.answers import answer_error, wants_json
+from studio.errors import InvalidInput, NotFound
 from studio.roles import Perm, is_admin
 
 SHOWN = 10
@@ -75,22 +76,23 @@ def import_map(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(found)
     sheet = acts.sheet(found)
     form = ColumnsForm(request.POST if request.method == "POST" else None, found=found, head=sheet.head)
-
-    def do(values: dict[str, Any]) -> Done:
+    if form.is_valid():
         acts.choose_columns(found, form.mapping(), by=request.user)
         acts.check(found, by=request.user, now=timezone.now())
-        return Done(_("It is being tried out: nothing is written."), found.get_absolute_url())
+        return _to_its_page(request, found)
 
-    def context() -> dict[str, Any]:
-        return {
-            "page_title": _("Which column is which"),
-            "nav": "client-list",
-            "found": found,
-            "head": sheet.head,
-            "rows": [[cell[:CELL_SHOWN] for cell in row.cells] for row in sheet.rows[:ROWS_SHOWN]],
-        }
-
-    return act(request, form, do, template="sessions_app/import_map.html", context=context)
+    if form.is_bound and wants_json(request):
+        return answer_error(request, refusal_of(form))
+    context = {
+        "form": form,
+        "page_title": _("Which column is which"),
+        "nav": "client-list",
+        "found": found,
+        "head": sheet.head,
+        "rows": [[cell[:CELL_SHOWN] for cell in row.cells] for row in sheet.rows[:ROWS_SHOWN]],
+    }
+    status = InvalidInput.status if form.is_bound else 200
+    return render(request, "sessions_app/import_map.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -100,7 +102,7 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     if request.method == "POST":
         acts.check(found, by=request.user, now=now)
-        return finish(request, Done(_("It is being tried out: nothing is written."), found.get_absolute_url()))
+        return _to_its_page(request, found)
     return render(request, "sessions_app/import_check.html", _standing(request, found, now))
 
 
@@ -108,7 +110,7 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponse:
 def import_run(request: HttpRequest, pk: int) -> HttpResponse:
     found = _found(request, pk)
     acts.run(found, by=request.user, now=timezone.now())
-    return finish(request, Done(_("It is being written. You may leave this page."), found.get_absolute_url()))
+    return _to_its_page(request, found)
 
 
 @require_POST
@@ -128,6 +130,13 @@ def _found(request: HttpRequest, pk: int) -> Import:
     if found is None:
         raise NotFound
     return found
+
+
+def _to_its_page(request: HttpRequest, found: Import) -> HttpResponse:
+    """Which says itself how far it has come: a message would stay when that is no longer so."""
+    if wants_json(request):
+        return finish(request, Done(found.get_state_display(), found.get_absolute_url(), facts={"state": found.state}))
+    return redirect(found)
 
 
 def _kinds() -> list[tuple[str, tuple[columns.Column, ...]]]:
