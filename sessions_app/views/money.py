@@ -346,6 +346,7 @@ def _decide(
         present = Payment.objects.select_related("session__client", "registered_by").get(pk=payment.pk)
         return {
             "payment": present,
+            "kind": story.kind_of(present, present.session),
             "session": present.session,
             "page_title": title,
             "act_label": title,

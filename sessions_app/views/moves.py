@@ -79,7 +79,9 @@ def _answer(request: HttpRequest, code: str, name: str) -> HttpResponse:
             payload = form.payload()
             if "deposit" in payload and not values["same_document"]:
                 pay.warn_of_document(payload["deposit"].document_number)
-            if payload.get("document_number") and not values["same_document"]:
+            # The warning names other people's payments: an artist is not to read of them.
+            may_compare = allows(user, Perm.PAYMENT_REGISTER)
+            if payload.get("document_number") and may_compare and not values["same_document"]:
                 pay.warn_of_document(payload["document_number"])
             unless = taking(values["shown"]) if values.get("shown") is not None else None
             moved = session.move(transition.name, by=user, now=now, unless=unless, **payload)

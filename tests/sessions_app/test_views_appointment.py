@@ -24,7 +24,7 @@ from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.models import Notice, OutgoingEmail, User
 from studio.roles import Role
-from tests.factories.domain import ItemFactory, person
+from tests.factories.domain import ClientFactory, ItemFactory, person
 from tests.factories.shop import Shop
 
 pytestmark = pytest.mark.django_db
@@ -402,6 +402,18 @@ def test_a_document_that_is_in_the_books_is_asked_about(shop):
     sent = {"method": "Transfer", "document_number": row.document_number}
     assert move(shop.coordinator, session, "complete", **sent).status_code == 422
     assert move(shop.coordinator, session, "complete", same_document="on", **sent).status_code == 302
+
+
+def test_a_document_tells_the_artist_nothing_of_others(shop):
+    """The warning names whose payment carries the number."""
+    session, foreign = book(shop), book(shop, hours=3, artist_id=shop.other.pk, client=ClientFactory())
+    row = paid(shop, foreign)
+    answer = browser(shop.artist).post(
+        move_url(session, "complete"), {"method": "Transfer", "document_number": row.document_number}, follow=True
+    )
+    assert answer.status_code == 200 and foreign.code not in answer.content.decode().replace(row.document_number, "")
+    session.refresh_from_db()
+    assert session.status == "Completed"
 
 
 # -- canceling ---------------------------------------------------------------------------------------------------------
