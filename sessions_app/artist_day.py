@@ -231,6 +231,11 @@ class Board:
     rows: list[BoardRow]
 
     @property
+    def is_fine(self) -> bool:
+        """Short slots are drawn lower, or a day would be metres long."""
+        return slot() < timedelta(minutes=30)
+
+    @property
     def on_phone(self) -> Column | None:
         """A phone shows one artist at a time: the chosen one, or the first."""
         return self.columns[0] if self.columns else None

@@ -39,6 +39,7 @@ HOSTILE = (
 )
 # Parameters that a page reads from its address, besides the fields of its own form.
 READ = ("q", "page", "sort", "state", "from", "to", "format", "tab", "client", "next", "find", "package", "times")
+READ += ("day", "artist", "start", "session_date", "duration", "person", "client_search", "no_show")
 NAMES = re.compile(r"<(?:input|select|textarea)\b[^>]*?\bname=\"([^\"]+)\"")
 LEAVE_ALONE = {"logout", "set-language"}
 JSON = {"accept": "application/json"}

@@ -286,7 +286,8 @@ def _room_for(user: "User", sent: Mapping[str, str]) -> Room | None:
 
 def _artist(user: "User", sent: Mapping[str, str]) -> "User | None":
     artists = artist_day.artists_for(user)
-    if not allows(user, Perm.SESSION_VIEW_ALL):
+    if not sent.get("artist") or not allows(user, Perm.SESSION_VIEW_ALL):
+        # As the form shows it, where nobody was chosen yet.
         return artists.first()
     number = _number(sent.get("artist", ""))
     return artists.filter(pk=number).first() if number is not None else None

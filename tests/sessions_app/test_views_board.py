@@ -284,6 +284,8 @@ def test_the_part_that_says_what_is_free_says_it_while_one_types(browse, shop):
     free = reverse("appointment-free")
     assert "Nico Paz is busy" in text_of(browser.get(free, asked))
     assert "13:00 to 14:00" in text_of(browser.get(free, asked | {"start_time": "13:00"}))
+    # Whom the form shows before anybody is chosen.
+    assert "Nico Paz is busy" in text_of(browser.get(free, asked | {"artist": ""}))
     for unknown in ({"artist": "x"}, {"duration": "9" * 40}, {"duration": "-5"}, {"session_date": "0000-00-00"}):
         assert browser.get(free, asked | unknown).status_code == 200
 
