@@ -5,6 +5,7 @@
 
 from sessions_app.views import (
     clients,
+    commissions,
     homes,
     lines,
     listing,
@@ -29,6 +30,7 @@ urlpatterns = [
     *till.urlpatterns,
     *receipts.urlpatterns,
     *statements.urlpatterns,
+    *commissions.urlpatterns,
     *lines.urlpatterns,
     *quotes.urlpatterns,
     *people.urlpatterns,
