@@ -70,7 +70,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("client-list", _("Clients"), "people", 3, perms=(Perm.CLIENT_VIEW,)),
     Entry("payment-list", _("Money"), "cash-coin", 4, perms=(Perm.PAYMENT_REGISTER,)),
-    Entry("own-commission", _("My commission"), "percent", 4, roles=(Role.PHOTOGRAPHER, Role.ARTIST)),
+    Entry("own-commission", _("Commission"), "percent", 4, roles=(Role.PHOTOGRAPHER, Role.ARTIST)),
     Entry("item-list", _("Catalogue"), "tags", 6, any_role=True),
     Entry("room-list", _("Rooms"), "door-open", 7, any_role=True),
     Entry("staff-list", _("Staff"), "person-badge", 8, perms=(Perm.USER_VIEW,)),
