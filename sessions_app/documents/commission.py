@@ -4,7 +4,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from payments.models import CommissionStatement, PaymentMethod
-from sessions_app.commissions import Figure, figures_of
+from sessions_app.commissions import Figure, figures_of, with_origins
 from studio.conf import STUDIO
 from studio.pdf import Document, full_day
 from studio.templatetags.atelier import figures, money
@@ -24,7 +24,7 @@ def of_statement(statement: CommissionStatement) -> bytes:
     language = person.language or STUDIO.language
     lines = statement.lines.order_by("earned_on", "pk")
     with translation.override(language):
-        return _written(statement, figures_of(lines, person), language).build()
+        return _written(statement, figures_of(with_origins(lines), person), language).build()
 
 
 def _written(statement: CommissionStatement, lines: list[Figure], language: str) -> Document:

@@ -25,7 +25,7 @@ from payments import earnings, money
 from payments.models import CommissionLine, CommissionStatement, PaymentMethod
 from sessions_app import commissions
 from sessions_app.actions.commission import agree_commission, pay_commission, why_fixed
-from sessions_app.commissions import Figure, Sums, figures_of, percent
+from sessions_app.commissions import Figure, Sums, figures_of, percent, with_origins
 from sessions_app.documents.commission import number_of, of_statement
 from sessions_app.effects import people_on
 from sessions_app.forms.commission import AgreeForm, LastDayForm, PayCommissionForm
@@ -126,7 +126,7 @@ def commission_pay(request: HttpRequest, pk: int) -> HttpResponse:
         until = last_day
         if form.is_bound:
             until = min(getattr(form, "cleaned_data", {}).get("last_day") or today, today)
-        lines = figures_of(earnings.unpaid(person, until), user)
+        lines = figures_of(with_origins(earnings.unpaid(person, until)), user)
         total = sum((each.line.amount for each in lines), money.ZERO)
         form.show(until, total, len(lines))
         return {
@@ -191,7 +191,7 @@ def session_commission(request: HttpRequest, code: str) -> HttpResponse:
             "agreed": percent(present.commission_override) if present.commission_override is not None else "",
             "agreement": commissions.agreement_of(present),
             "shares": _shares(present),
-            "figures": figures_of(CommissionLine.objects.filter(session=present).order_by("earned_on", "pk"), user),
+            "figures": figures_of(with_origins(present.commission_lines.order_by("earned_on", "pk")), user),
             "shows_price": True,
             "act_reason": why_fixed(present),
             "act_label": _("Save"),
@@ -238,14 +238,14 @@ def _of_person(
 ) -> HttpResponse:
     today = _today()
     form, period = _period(request, today)
-    lines = commissions.lines_of(person, period.first, period.last)
+    lines = with_origins(commissions.lines_of(person, period.first, period.last))
     if request.GET.get("format") == "csv":
         name = f"commission-{person.pk}-{period.last.isoformat()}"
         return csv_response(name, _csv_head(), _csv_rows(figures_of(lines.reverse(), request.user)))
     tab = STATEMENTS if request.GET.get("tab") == STATEMENTS else LINES
     statements = commissions.statements_of(person)
     rows, page = _paged(request, lines if tab == LINES else statements)
-    shown = figures_of(lines.filter(pk__in=[row.pk for row in rows]), request.user) if tab == LINES and rows else []
+    shown = figures_of(rows, request.user) if tab == LINES else []
     open_now = commissions.sums_of(person, None, today).unpaid
     return render(
         request,
@@ -275,7 +275,7 @@ def _of_statement(request: HttpRequest, statement: CommissionStatement, *, conte
     wanted = request.GET.get("format")
     if wanted == "pdf":
         return pdf_response(of_statement(statement), f"{number_of(statement)}.pdf")
-    lines = figures_of(statement.lines.order_by("earned_on", "pk"), request.user)
+    lines = figures_of(with_origins(statement.lines.order_by("earned_on", "pk")), request.user)
     if wanted == "csv":
         return csv_response(number_of(statement), _csv_head(), _csv_rows(lines))
     return render(

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from payments.ledger import validate_payments
+from payments.models import CommissionLine
+from payments.money import ZERO
 from sessions_app import workflow
+from sessions_app.actions import price
+from sessions_app.actions.commission import agree_commission
 from sessions_app.deadlines import changes_deadline, payment_deadline
 from sessions_app.models import Session
 from studio.errors import AccessDenied, InvalidInput
-from studio.models import AuditEvent, Notice, OutgoingEmail
+from studio.models import AuditEvent, Notice, OutgoingEmail, User
 from studio.roles import Perm
 from tests.matrix.conftest import Ten, tried
 from tests.matrix.test_transitions import TARGETS
@@ -158,6 +162,58 @@ def test_completing_frees_the_time_and_keeps_the_view(ten):
         assert not session.room_reservations.filter(released_at=None).exists()
         for name in (*SHOOTERS, "editor"):
             assert Session.objects.visible_to(ten.by(name)).filter(pk=session.pk).exists(), name
+
+
+# The session's rate, then the two photographers' own; who earns what of 999.95, and whose rate it was.
+COMMISSIONS = [
+    (None, None, None, {}),
+    (None, "0.125", None, {"photographer": ("0.125", "124.99", "Person")}),
+    (
+        None,
+        "0.125",
+        "0.333",
+        {"photographer": ("0.125", "124.99", "Person"), "photographer_editor": ("0.333", "332.98", "Person")},
+    ),
+    (
+        "0.2",
+        "0.125",
+        None,
+        {"photographer": ("0.200", "199.99", "Session"), "photographer_editor": ("0.200", "199.99", "Session")},
+    ),
+    # Zero is a rate, not a missing one.
+    (
+        "0",
+        "0.125",
+        None,
+        {"photographer": ("0.000", "0.00", "Session"), "photographer_editor": ("0.000", "0.00", "Session")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("agreed", "own", "others", "expected"), COMMISSIONS)
+def test_completing_fixes_what_each_photographer_with_a_rate_earns(ten, agreed, own, others, expected):
+    """D27. Who was taken off before earns nothing, whatever their rate."""
+    state = workflow.READY
+    with tried():
+        rates = {"photographer": own, "photographer_editor": others, "former_photographer": "0.5"}
+        for name, rate in rates.items():
+            User.objects.filter(pk=ten.by(name).pk).update(commission_rate=rate)
+        now, price_of = ten.moment("complete", state), {"transportation_cost": ZERO, "deposit_percentage": 50}
+        price_of |= {"discount": Decimal("0.05"), "discount_reason": "Rounded", "deposit_note": ""}
+        price.set_price(ten.session(state), by=ten.by("admin"), now=now, **price_of)
+        if agreed is not None:
+            agree_commission(ten.session(state), rate=Decimal(agreed), by=ten.by("coordinator"), now=now)
+        session = carry_out(ten, "complete", state, "coordinator")
+
+        lines = CommissionLine.objects.filter(session=session)
+        assert {(line.person_id, str(line.rate), str(line.amount), line.rate_source) for line in lines} == {
+            (ten.by(name).pk, *figures) for name, figures in expected.items()
+        }
+        assert {(line.kind, line.base, line.statement_id, line.created_by_id) for line in lines} <= {
+            ("Earned", Decimal("999.95"), None, ten.by("coordinator").pk)
+        }
+        User.objects.filter(pk=ten.by("photographer").pk).update(commission_rate="0.9")
+        assert {str(line.amount) for line in lines.all()} == {amount for _rate, amount, _source in expected.values()}
 
 
 @pytest.mark.parametrize("state", workflow.STATES[:8])
