@@ -333,7 +333,7 @@ def _paying_means(person: User, lines: int) -> list[dict[str, str]]:
             "text": _("The statement freezes with the lines that are shown here: %(n)d.") % {"n": lines},
             "why": _("What is corrected later comes on the next statement."),
         },
-        {"icon": "person-check", "text": _("%(person)s sees it under Commission.") % {"person": person.short_name}},
+        {"icon": "person-check", "text": _("%(person)s sees it under Earnings.") % {"person": person.short_name}},
         {
             "icon": "cash",
             "text": _("The till shows it beside the takings of today; it is not the sessions' money."),
