@@ -10,11 +10,14 @@ import pytest
 from payments.ledger import validate_payments
 from payments.models import CommissionLine
 from payments.money import ZERO
+from payments.refunds import Percentages
 from sessions_app import workflow
 from sessions_app.actions import price
 from sessions_app.actions.commission import agree_commission
+from sessions_app.cancellation import terms_of
 from sessions_app.deadlines import changes_deadline, payment_deadline
 from sessions_app.models import Session
+from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput
 from studio.models import AuditEvent, Notice, OutgoingEmail, User
 from studio.roles import Perm
@@ -315,3 +318,41 @@ def test_canceling_without_its_reason_or_initiator_is_refused(ten, payload):
 def test_unknown_payload_is_an_error_of_the_program(ten):
     with tried(), pytest.raises(TypeError):
         ten.session("Request").negotiate(by=ten.by("coordinator"), discount=5)
+
+
+def test_confirming_keeps_the_refund_percentages_whatever_is_set_later(ten):
+    """Business rules 4, 7; D14, D18: what the client agreed to, through a reopening until it is confirmed anew."""
+    by, now = ten.by("coordinator"), ten.walks["Pre-scheduled"].now
+    late = {"refund_after_deadline": 10, "refund_within_deadline": 20, "refund_force_majeure": 30}
+    with tried(), STUDIO.overridden(**late):
+        before = ten.session("Pre-scheduled")
+        assert (before.refund_terms, terms_of(before)) == (None, Percentages.in_force())
+        session = ten.session("Confirmed")
+        agreed = Percentages(within_deadline=100, after_deadline=50, force_majeure=100, client_after_assigned=0)
+        assert terms_of(session) == agreed != Percentages.in_force()
+        session.reopen(by=by, now=now)
+        assert terms_of(Session.objects.get(pk=session.pk)) == agreed
+        with tried():
+            session.cancel(by=by, now=now, reason="Ill", initiator="client")
+            assert (session.payments.refunds().get().amount, session.refund_reason) == (500, "Within changes deadline")
+        session.preschedule(by=by, now=now)
+        session.confirm(by=by, now=now)
+        assert terms_of(Session.objects.get(pk=session.pk)) == Percentages.in_force() != agreed
+
+
+def test_prescheduling_keeps_the_quote_once_for_each_that_differs(ten):
+    """D13: the content as it was given; the same again is no new version, another price is."""
+    with tried():
+        session = carry_out(ten, "preschedule", "Negotiation", "coordinator")
+        by, now = ten.by("coordinator"), ten.walks["Negotiation"].now
+        (first,) = session.quotes.all()
+        assert (first.number, first.total, first.made_by, first.made_at) == (1, 1000, by, now)
+        assert (first.content["total"], len(first.content["lines"])) == ("1000.00", 2)
+        for discount, numbers in (("0.00", [1]), ("100.00", [1, 2])):
+            session.reopen(by=by, now=now)
+            price.set_price(session, discount=Decimal(discount), discount_reason="Friends", by=by, now=now)
+            session = Session.objects.get(pk=session.pk)
+            session.preschedule(by=by, now=now)
+            assert [row.number for row in session.quotes.order_by("number")] == numbers
+        first.refresh_from_db()
+        assert first.content["total"] == "1000.00" and session.quotes.latest("number").content["total"] == "900.00"
