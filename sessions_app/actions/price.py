@@ -149,7 +149,7 @@ def set_price(
     lines: Iterable[LineChange] = (),
 ) -> Session:
     """Transportation (external sessions only, D23), discount with its reason, deposit percentage (D24), and changed
-    lines, in one act. What is None stays as it is.
+    lines, in one act. What is None stays as it is. Asking a high-risk client for less than the whole is audited.
 
     The deposit amount itself is fixed when the session becomes Pre-scheduled (D32). Raises ``InvalidInput`` beside the
     field, ``ImmutableSession``.
@@ -159,6 +159,7 @@ def set_price(
         changed = _change_lines(list(session.lines.all()), lines)
         if changed:
             SessionDetail.objects.bulk_update(changed, ["quantity", "line_subtotal", "description_override"])
+        before = session.deposit_percentage, session.deposit_note
         _take_price(
             session,
             transportation_cost=transportation_cost,
@@ -168,6 +169,10 @@ def set_price(
             deposit_note=deposit_note,
         )
         _reprice(session, by=by, now=now)
+        trusted = (session.deposit_percentage, session.deposit_note)
+        if session.deposit_percentage < 100 and trusted != before and record_of(session.client).is_high_risk:
+            percentage, note = trusted
+            audit.record("deposit_lowered", by=by, about=session, percentage=percentage, note=note)
     return session
 
 

@@ -20,7 +20,7 @@ from catalog.models import Item, Package
 from payments import ledger, money
 from sessions_app import sentences, workflow
 from sessions_app.actions import price
-from sessions_app.clients import Record, record_of
+from sessions_app.clients import Record, record_of, risk_of
 from sessions_app.forms.lines import ItemForm, LineForm, MoveLineForm, PackageForm, PriceForm, RemovePackageForm
 from sessions_app.models import ReferenceType, Session, SessionDetail
 from sessions_app.quotes import lines_of
@@ -332,7 +332,7 @@ def _page(
         "preview": preview,
         "remote_cost": STUDIO.remote_transportation_cost,
         "deposit_hint": _deposit_hint(session, record),
-        "risk": record if record.is_high_risk else None,
+        "risk": risk_of(session, record),
     }
 
 
