@@ -1,9 +1,12 @@
 """A statement of commission on paper, for the person whom it pays (ADR 12)."""
 
+from decimal import Decimal
+
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from payments.models import CommissionStatement, PaymentMethod
+from payments.money import ZERO
 from sessions_app.commissions import Figure, figures_of, with_origins
 from studio.conf import STUDIO
 from studio.pdf import Document, full_day
@@ -13,6 +16,11 @@ from studio.templatetags.atelier import figures, money
 def number_of(statement: CommissionStatement) -> str:
     """What people call it: ``C-000012``."""
     return f"C-{statement.pk:06d}"
+
+
+def gone_from(statement: CommissionStatement, lines: list[Figure]) -> Decimal:
+    """What was paid for sessions that were deleted since, with their lines (D30); the statement stands all the same."""
+    return statement.total - sum((each.line.amount for each in lines), ZERO)
 
 
 def of_statement(statement: CommissionStatement) -> bytes:
@@ -44,6 +52,7 @@ def _written(statement: CommissionStatement, lines: list[Figure], language: str)
         ]
     )
     with_price = any(line.shows_price for line in lines)
+    gone = gone_from(statement, lines)
     columns = [_("Day"), _("What"), *([_("Base"), _("Rate")] if with_price else []), _("Amount")]
     document.table(
         columns,
@@ -57,7 +66,10 @@ def _written(statement: CommissionStatement, lines: list[Figure], language: str)
             for each in lines
         ],
         align="ll" + ("rr" if with_price else "") + "r",
-        totals=[(_("Total"), money(statement.total))],
+        totals=[
+            *([(_("For sessions that were deleted since"), money(gone))] if gone else []),
+            (_("Total"), money(statement.total)),
+        ],
     )
     return document
 

@@ -26,7 +26,7 @@ from payments.models import CommissionLine, CommissionStatement, PaymentMethod
 from sessions_app import commissions
 from sessions_app.actions.commission import agree_commission, pay_commission, why_fixed
 from sessions_app.commissions import Figure, Sums, figures_of, percent, with_origins
-from sessions_app.documents.commission import number_of, of_statement
+from sessions_app.documents.commission import gone_from, number_of, of_statement
 from sessions_app.effects import people_on
 from sessions_app.forms.commission import AgreeForm, LastDayForm, PayCommissionForm
 from sessions_app.models import Session
@@ -286,6 +286,7 @@ def _of_statement(request: HttpRequest, statement: CommissionStatement, *, conte
             "number": number_of(statement),
             "method": PaymentMethod(statement.payment_method).label,
             "figures": lines,
+            "gone": gone_from(statement, lines),
             "shows_price": any(each.shows_price for each in lines),
             **context,
         },

@@ -20,8 +20,8 @@ from payments.models import CommissionLine, CommissionStatement, Receipt
 from sessions_app import commissions, workflow
 from sessions_app.actions import pay
 from sessions_app.actions.commission import agree_commission, pay_commission
-from sessions_app.commissions import Figure, percent
-from sessions_app.documents.commission import number_of, of_statement
+from sessions_app.commissions import Figure, figures_of, percent, with_origins
+from sessions_app.documents.commission import gone_from, number_of, of_statement
 from studio.conf import STUDIO
 from studio.models import User
 from studio.roles import Role
@@ -202,6 +202,9 @@ def test_a_statement_stands_as_page_file_and_paper(studio):
     assert client.get(reverse("commission-statement", args=[2**63])).status_code == 404
     body = shown(client.get(reverse("commission-person", args=[studio.photographer.pk]), {"tab": "statements"}))
     assert url in body
+    lines = with_origins(statement.lines.all())
+    assert gone_from(statement, figures_of(lines, studio.admin)) == 0
+    assert gone_from(statement, []) == Decimal("125.00")  # its session was deleted since, with the line (D30)
 
 
 def test_the_rate_of_a_session_is_agreed_on_its_page(studio):
