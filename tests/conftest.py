@@ -16,6 +16,8 @@ from django.test import TransactionTestCase
 from studio import embedded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# At the end of the name of a test database: the copy that was made of it before the first test.
+AS_MIGRATED = "_as_migrated"
 CLUSTER = pytest.StashKey[embedded.Cluster]()
 
 
@@ -61,10 +63,28 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     and roles written again, under other ids; that takes ten times as long.
     """
     with django_db_blocker.unblock():
+        template = _copy_of_the_database()
         undo = _remember_rows()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: _run(undo))
         yield
+    with django_db_blocker.unblock():
+        _on_the_server(f"DROP DATABASE {template} WITH (FORCE)")
+
+
+def _copy_of_the_database() -> str:
+    """A migrated database that nobody is ever connected to: from it another one is made in a moment."""
+    name = connection.settings_dict["NAME"]
+    template = f"{name}{AS_MIGRATED}"
+    connection.close()
+    _on_the_server(f"DROP DATABASE IF EXISTS {template} WITH (FORCE)", f"CREATE DATABASE {template} TEMPLATE {name}")
+    return template
+
+
+def _on_the_server(*statements: str) -> None:
+    with connection._nodb_cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def _remember_rows() -> str:
