@@ -21,7 +21,7 @@ from sessions_app import cancellation, deadlines, sentences, workflow
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
 from studio.roles import Role, is_admin
-from studio.templatetags.atelier import clock, day, long_day
+from studio.templatetags.atelier import clock, day, long_day, short_date
 
 if TYPE_CHECKING:
     from sessions_app.models import Session
@@ -397,7 +397,7 @@ def refund_table(session: "Session", account: Account, *, now: datetime) -> Refu
 
 
 def _from_when(at: datetime) -> str:
-    return _("From %(day)s") % {"day": day(at)}
+    return _("From %(day)s") % {"day": short_date(at)}
 
 
 def _rule(refund: cancellation.Refund, terms: Percentages) -> str:
