@@ -34,6 +34,7 @@ AMOUNT = DecimalField(max_digits=14, decimal_places=2)
 ZERO = Value(money.ZERO, output_field=AMOUNT)
 NO_PACKAGE = 0
 AT_ONCE = 2000
+FEW = 20_000
 
 
 @dataclass(slots=True)
@@ -95,17 +96,19 @@ def report(period: Period) -> Report:
     """The money of the period in all its tables. Three queries."""
     moved = list(_moved(period))
     made = Report(period)
+    cells: dict[tuple[date, str, str], Flow] = defaultdict(Flow)
     for each in moved:
-        made.total.add(each.amount, is_refund=each.is_refund)
+        cells[each.day, each.method, each.client_type].add(each.amount, is_refund=each.is_refund)
         if each.amount < 0:
             made.voided.add(-each.amount, is_refund=each.is_refund)
-    steps = _added(moved, lambda each: period.step_of(each.day))
+    made.total = sum_of(cells.values())
+    steps = _added(cells, lambda day, _method, _client_type: period.step_of(day))
     made.by_step = [Row(step, steps.get(step.first, Flow())) for step in period.steps()]
-    methods = _added(moved, lambda each: each.method)
+    methods = _added(cells, lambda _day, method, _client_type: method)
     made.by_method = [Row(method, methods.get(method, Flow())) for method in PaymentMethod.values]
-    kinds = _added(moved, lambda each: each.client_type)
+    kinds = _added(cells, lambda _day, _method, client_type: client_type)
     made.by_client_type = [Row(kind, kinds.get(kind, Flow())) for kind in ClientType.values]
-    made.by_package = _by_package(moved, _prices(period))
+    made.by_package = _by_package(moved, _prices({each.session_id for each in moved}, period))
     made.package_names = _names(row.key for row in made.by_package)
     return made
 
@@ -138,33 +141,48 @@ def _moved(period: Period) -> Iterable[Moved]:
             yield Moved(voided, session_id, method, client_type, is_refund, -amount)
 
 
-def _added(moved: Iterable[Moved], key: Callable[[Moved], Hashable]) -> dict[Any, Flow]:
-    flows: dict[Any, Flow] = defaultdict(Flow)
-    for each in moved:
-        flows[key(each)].add(each.amount, is_refund=each.is_refund)
-    return flows
+def sum_of(flows: Iterable[Flow]) -> Flow:
+    whole = Flow()
+    for flow in flows:
+        whole.came_in += flow.came_in
+        whole.paid_back += flow.paid_back
+    return whole
+
+
+def _added(cells: dict[tuple[date, str, str], Flow], key: Callable[[date, str, str], Hashable]) -> dict[Any, Flow]:
+    groups: dict[Any, list[Flow]] = defaultdict(list)
+    for cell, flow in cells.items():
+        groups[key(*cell)].append(flow)
+    return {each: sum_of(flows) for each, flows in groups.items()}
 
 
 def _by_package(moved: Iterable[Moved], prices: dict[int, dict[int, Decimal]]) -> list[Row]:
     """The packages by what they brought, the most first; what was sold without one stands last."""
     flows: dict[int, Flow] = defaultdict(Flow)
     nothing = {NO_PACKAGE: Decimal(1)}
+    # A studio sells the same things at the same prices again and again.
+    known: dict[tuple[Any, ...], dict[int, Decimal]] = {}
     for each in moved:
         sold = prices.get(each.session_id, nothing)
-        if len(sold) == 1:
-            flows[next(iter(sold))].add(each.amount, is_refund=each.is_refund)
-            continue
-        for package, share in split(each.amount, sold).items():
+        case = (each.amount, *sold.items())
+        shares = known.get(case)
+        if shares is None:
+            shares = known[case] = split(each.amount, sold)
+        for package, share in shares.items():
             flows[package].add(share, is_refund=each.is_refund)
     return [Row(key, flows[key]) for key in sorted(flows, key=lambda key: (key == NO_PACKAGE, -flows[key].net, key))]
 
 
-def _prices(period: Period) -> dict[int, dict[int, Decimal]]:
-    """What the lines of each package cost, of every session of the period; items on their own under ``NO_PACKAGE``."""
-    sessions = in_period(period).order_by().values("session_id")
+def _prices(sessions: set[int], period: Period) -> dict[int, dict[int, Decimal]]:
+    """What the lines of each package cost, of every session of the period; items on their own under ``NO_PACKAGE``.
+
+    A list of sessions is looked up by their index, where a subquery would read all lines there are; a very long one is
+    better found by the database.
+    """
+    wanted = sorted(sessions) if len(sessions) <= FEW else in_period(period).order_by().values("session_id")
     package = Case(When(reference_type=ReferenceType.PACKAGE, then=F("reference_id")), default=Value(NO_PACKAGE))
     rows = (
-        SessionDetail.objects.filter(session_id__in=sessions)
+        SessionDetail.objects.filter(session_id__in=wanted)
         .annotate(package=package)
         .order_by("session_id", "package")
         .values_list("session_id", "package")
@@ -252,7 +270,7 @@ def standing() -> QuerySet[Session]:
 def owed_now() -> Owed:
     """One query over the accounts of all sessions, also of those that are over: a completed one may be unpaid (D37).
 
-    It reads every payment once (200 ms for 100,000 of them), so pages ask for it on its own and not on their way.
+    It reads every payment once (a second or two for a million of them), so pages ask for it on its own.
     """
     sums = (
         standing()
