@@ -1,5 +1,6 @@
 """What is sold, and the price, as people type it. Shape only; the rules are ``actions.price``."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -184,4 +185,14 @@ class PriceForm(SeenForm):
         if wrong:
             self.add_error(None, _("Mend what is said beside the lines."))
             return []
+        if any(self._is_changed(name) for name in self.data if self._is_of_a_line_that_is_gone(name)):
+            self.add_error(None, _("A line that you changed is not in the session any more."))
+            return []
         return [change for form in sent if (change := form.change())]
+
+    def _is_of_a_line_that_is_gone(self, name: str) -> bool:
+        found = re.fullmatch(r"line([0-9]{1,19})-(?:quantity|description_override)", name)
+        return found is not None and int(found.group(1)) not in self.lines
+
+    def _is_changed(self, name: str) -> bool:
+        return self.data[name] != self.data.get(f"seen-{name}")

@@ -76,7 +76,7 @@ def a_draft(dice: random.Random, walk: Walk, packages: list, items: list) -> tup
 
 @pytest.mark.parametrize("state", [workflow.NEGOTIATION, workflow.PRE_SCHEDULED, workflow.CONFIRMED])
 def test_what_is_foreseen_is_what_is_saved(studio, state):
-    """A hundred drafts: the same figures, or the same refusal; and foreseeing wrote nothing."""
+    """Thirty drafts in each state: the same figures, or the same refusal; and foreseeing wrote nothing."""
     walk = studio.walk(state, session_type="External")
     if state == workflow.NEGOTIATION:
         price.add_package(walk.session, package=studio.package, by=studio.coordinator, now=walk.now)
@@ -85,7 +85,7 @@ def test_what_is_foreseen_is_what_is_saved(studio, state):
     packages = [studio.package, PackageFactory(base_price=D("900.00")), PackageFactory(session_type="Studio")]
     items = [ItemFactory(), ItemFactory(unit_price=D("9999999999.99")), ItemFactory(active=False)]
     dice, outcomes = random.Random(state), []
-    for _ in range(100):
+    for _ in range(30):
         sale, single, typed = a_draft(dice, walk, packages, items)
 
         def save(sale=sale, single=single, typed=typed):
@@ -103,7 +103,7 @@ def test_what_is_foreseen_is_what_is_saved(studio, state):
         # Two things that are wrong at once may be told in another order; that it is refused is the same.
         assert foreseen[0] == saved[0] and (foreseen[0] == "refused" or foreseen == saved), (sale, single, typed)
         outcomes.append(foreseen[0])
-    assert outcomes.count("done") > 5 and outcomes.count("refused") > 20
+    assert outcomes.count("done") > 2 and outcomes.count("refused") > 5
 
 
 def test_typing_is_answered_with_the_totals_and_writes_nothing(studio, office):
@@ -202,9 +202,12 @@ def test_saving_takes_nobody_elses_change_back(studio, office):
     session.refresh_from_db()
     assert {line.pk: line.quantity for line in session.lines.all()} == {mine.pk: 3, theirs.pk: 9}
     assert (session.discount, session.discount_reason) == (5, "Their friend")
-    mine.delete()
+    session.lines.filter(pk=mine.pk).delete()
+    # What one changed on a line that is gone is not passed over; a line that one left alone may go.
     gone = office.post(url("session-price", session), sent | {f"line{mine.pk}-quantity": "4"})
-    assert gone.status_code == 302 and session.lines.get().quantity == 9
+    assert gone.status_code == 422 and "not in the session any more" in gone.content.decode()
+    assert office.post(url("session-price", session), sent | {f"line{mine.pk}-quantity": "2"}).status_code == 302
+    assert session.lines.get().quantity == 9
 
 
 def test_the_page_and_the_quote_have_one_order(studio, office):
