@@ -18,6 +18,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from payments import commissions as rates
@@ -405,7 +406,7 @@ def _csv_head() -> list[str]:
         _("Amount"),
         _("Reason"),
         _("Receipt"),
-        _("Statement"),
+        pgettext("commission", "Statement"),
     ]
 
 

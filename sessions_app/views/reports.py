@@ -15,6 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from payments.models import Payment, PaymentMethod
@@ -217,7 +218,7 @@ def _flow_head(first: str) -> list[str]:
 
 
 def _csv_rows(lines: Iterable[Line], total: money.Flow) -> Iterator[list[Any]]:
-    for line in [*lines, Line(_("All"), "", total)]:
+    for line in [*lines, Line(pgettext("sum", "All"), "", total)]:
         yield [line.label, line.flow.came_in, line.flow.paid_back, line.flow.net]
 
 
