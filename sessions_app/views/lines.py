@@ -31,6 +31,7 @@ from studio.answers import answer_error, wants_fragment, wants_json
 from studio.conf import STUDIO
 from studio.errors import InvalidInput
 from studio.roles import Perm, is_admin
+from studio.templatetags.atelier import money as in_words
 
 PAGE = "sessions_app/lines.html"
 # Of a machine's request or a worn-out link; the lines of a page are far fewer.
@@ -391,7 +392,7 @@ def _against(rows: list[dict[str, Any]], saved: list[dict[str, Any]]) -> list[di
     for row in rows:
         before = was.get(row["name"], money.ZERO)
         if before != row["amount"]:
-            row["note"] = _("Now %(amount)s") % {"amount": sentences.money(before)}
+            row["note"] = _("Now %(amount)s") % {"amount": in_words(before)}
     return rows
 
 
