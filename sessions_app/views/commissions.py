@@ -329,6 +329,9 @@ def _numbered(statements: Iterable[CommissionStatement], route: str) -> list[dic
 
 
 def _paying_means(person: User, lines: int) -> list[dict[str, str]]:
+    """Of nothing to pay there is nothing to foresee."""
+    if not lines:
+        return []
     return [
         {
             "icon": "lock",
