@@ -4,9 +4,9 @@ Money counts on the day on which it is verified or paid out, and what is voided 
 once a day is closed, both go to the next one. So a closed day never changes, and the days add up to the ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from payments import money
-from payments.models import CashClosing, Payment, PaymentMethod, PaymentType, Till
+from payments.models import CashClosing, CommissionStatement, Payment, PaymentMethod, PaymentType, Till
 from studio import audit
 from studio.conf import STUDIO
 from studio.errors import InvalidInput
@@ -120,6 +120,46 @@ def entries(first_day: date, day: date) -> list[Entry]:
     return sorted(found, key=lambda each: (each.day, each.at, each.payment.pk))
 
 
+def commissions(first_day: date, day: date) -> list[CommissionStatement]:
+    """The commissions that were paid in these days, with the people, the first one first. Two queries.
+
+    A memo beside the takings: it is not the sessions' money, but in cash it leaves the same drawer (ADR 12). What was
+    paid after the closing of its day stands on the next one.
+    """
+    start = datetime.combine(first_day - timedelta(days=1), time.min, tzinfo=STUDIO.zone)
+    end = datetime.combine(day + timedelta(days=1), time.min, tzinfo=STUDIO.zone)
+    paid = CommissionStatement.objects.filter(paid_at__gte=start, paid_at__lt=end).select_related("person", "paid_by")
+    ended = dict(
+        CashClosing.objects.filter(day__range=(first_day - timedelta(days=1), day)).values_list("day", "closed_at")
+    )
+    return [
+        statement
+        for statement in paid.order_by("paid_at", "pk")
+        if first_day <= _day_of_commission(statement.paid_at, ended) <= day
+    ]
+
+
+def _day_of_commission(paid_at: datetime, ended: Mapping[date, datetime]) -> date:
+    day = paid_at.astimezone(STUDIO.zone).date()
+    return day + timedelta(days=1) if day in ended and ended[day] <= paid_at else day
+
+
+def by_method(statements: Iterable[CommissionStatement]) -> dict[str, Decimal]:
+    """What they come to by method, in the studio's currency; methods without any are left out."""
+    sums: dict[str, Decimal] = {}
+    for each in statements:
+        sums[each.payment_method] = sums.get(each.payment_method, money.ZERO) + each.total
+    return {method: sums[method] for method in PaymentMethod.values if method in sums}
+
+
+def moment_after_closing(now: datetime) -> datetime:
+    """``now``, or the moment of the closing when today's was going on meanwhile; the till stays open until the
+    transaction ends. So a closing knows of every commission that stands on its days."""
+    _held_shared()
+    ended = CashClosing.objects.filter(day=now.astimezone(STUDIO.zone).date()).values_list("closed_at", flat=True)
+    return max([now, *ended])
+
+
 def closed_through() -> date | None:
     """The last day that is closed, for looking; who decides on money asks ``open_day``."""
     return Till.objects.values_list("closed_through", flat=True).get()
@@ -186,12 +226,13 @@ def close(
             field="notes",
             details={"failed": ["difference_without_note"]},
         )
+    paid = by_method(each for each in commissions(first, day) if each.paid_at < now)
     till.closed_through = day
     till.save(update_fields=["closed_through"])
     closing = CashClosing.objects.create(
         first_day=first,
         day=day,
-        expected={each.method: {"in": str(each.came_in), "out": str(each.went_out)} for each in expected},
+        expected={each.method: _as_kept(each, paid.get(each.method)) for each in expected},
         counted={each.method: str(money.quantise(counted[each.method])) for each in expected},
         notes=notes.strip(),
         closed_by=by,
@@ -199,6 +240,12 @@ def close(
     )
     audit.record("till_closed", by=by, about=closing, expected=closing.expected, counted=closing.counted)
     return closing
+
+
+def _as_kept(takings: Takings, commissions_paid: Decimal | None) -> dict[str, str]:
+    """What a closing keeps of one method; the memo of commissions only where there were any."""
+    kept = {"in": str(takings.came_in), "out": str(takings.went_out)}
+    return kept | ({"commissions": str(commissions_paid)} if commissions_paid is not None else {})
 
 
 def field_of(method: str) -> str:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from sessions_app.models import Client
+from django.utils.translation import gettext as _
+
+from sessions_app.models import Client, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,29 @@ def record_of(client: Client) -> Record:
 def is_high_risk(client: Client) -> bool:
     """More than half cancelled, and more than two (D24)."""
     return record_of(client).is_high_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A high-risk client, in words, wherever a coordinator books for them (D24)."""
+
+    text: str
+    why: str
+
+
+def risk_of(session: Session, record: Record | None = None) -> Risk | None:
+    """What to know of the client, and what deposit is asked for because of it; one query without ``record``."""
+    record = record or record_of(session.client)
+    if not record.is_high_risk:
+        return None
+    text = _("High risk: %(canceled)d of the client's %(all)d sessions were canceled.") % {
+        "canceled": record.cancellations,
+        "all": record.sessions,
+    }
+    if session.deposit_percentage == 100:
+        return Risk(text, _("The whole price is asked for as the deposit; asking for less needs a note."))
+    if session.deposit_note:
+        why = _("The deposit was lowered to %(percentage)d %%: %(note)s")
+    else:
+        why = _("The deposit is %(percentage)d %%, and no note says why not the whole price.")
+    return Risk(text, why % {"percentage": session.deposit_percentage, "note": session.deposit_note})

@@ -6,7 +6,7 @@ use; a test compares the names.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from sessions_app.effects import NO_SHOW
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
 from studio.roles import Role, is_admin
-from studio.templatetags.atelier import clock, day, long_day
+from studio.templatetags.atelier import clock, day, long_day, short_date
 
 if TYPE_CHECKING:
     from sessions_app.models import Session
@@ -439,18 +439,32 @@ def origin_in_words(base: Decimal, rate: Decimal, source: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundCell:
+    """What one way of canceling pays back during one column, and the rule that says so."""
+
+    amount: Decimal
+    rule: str
+    when: str
+    """The words over the column."""
+
+
+@dataclass(frozen=True, slots=True)
 class RefundRow:
-    """One way of canceling, as the table shows it. ``later`` is None when nothing changes with the deadline."""
+    """One way of canceling, as the table shows it."""
 
     initiator: str
     who: str
     base: Decimal
-    today: Decimal
-    percentage: int | None
-    rule: str
-    later: Decimal | None
-    later_percentage: int | None
-    later_rule: str
+    cells: list[RefundCell]
+
+    @property
+    def today(self) -> Decimal:
+        return self.cells[0].amount
+
+    @property
+    def rules(self) -> list[str]:
+        """Each rule once, in the order of the columns."""
+        return list(dict.fromkeys(cell.rule for cell in self.cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,39 +494,81 @@ NOT_COMING = gettext_lazy("The client did not come")
 @dataclass(frozen=True, slots=True)
 class RefundTable:
     rows: list[RefundRow]
-    turns_at: datetime | None
-    """From when the later amounts hold."""
+    columns: list[str]
+    notes: list[str]
+    """When it is the same, and what else it depends on."""
 
     @property
     def shown(self) -> list[RefundRow]:
         """The rows for reading: the studio and force majeure as one where they come to the same."""
         client, company, force_majeure = self.rows
-        if replace(company, initiator="", who="") != replace(force_majeure, initiator="", who=""):
+        if company.cells != force_majeure.cells:
             return self.rows
-        return [client, replace(company, who=_("The studio or force majeure"))]
+        return [client, replace(company, initiator="", who=_("The studio or force majeure"))]
 
 
 def refund_table(session: "Session", account: Account, *, now: datetime) -> RefundTable:
-    """What each way of canceling pays back, today and after the changes deadline (D14, D18)."""
-    rows, turns = [], None
+    """What each way of canceling pays back, today, tomorrow and after the deadlines ahead (D14, D18)."""
     terms = cancellation.terms_of(session)
-    for preview in cancellation.previews(session, account, now=now):
-        later = preview.later
-        turns = preview.later_from or turns
-        rows.append(
-            RefundRow(
-                initiator=preview.initiator,
-                who=str(sentences.INITIATORS[preview.initiator]),
-                base=preview.today.base,
-                today=preview.today.amount,
-                percentage=percentage_of(preview.today.reason, terms),
-                rule=sentences.refund_rule(preview.today.reason),
-                later=later.amount if later else None,
-                later_percentage=percentage_of(later.reason, terms) if later else None,
-                later_rule=sentences.refund_rule(later.reason) if later else "",
-            )
+    seen = cancellation.preview(session, account, now=now)
+    columns = [_("Today") if at == 0 else _from_when(each.at) for at, each in enumerate(seen.columns)]
+    rows = [
+        RefundRow(
+            initiator=initiator,
+            who=str(sentences.INITIATORS[initiator]),
+            base=seen.columns[0].refunds[initiator].base,
+            cells=[
+                RefundCell(refund.amount, _rule(refund, terms), when)
+                for when, refund in zip(columns, (each.refunds[initiator] for each in seen.columns), strict=True)
+            ],
         )
-    return RefundTable(rows, turns)
+        for initiator in seen.columns[0].refunds
+    ]
+    return RefundTable(rows, columns, _refund_notes(session, seen))
+
+
+def _from_when(at: datetime) -> str:
+    return _("From %(day)s") % {"day": short_date(at)}
+
+
+def _rule(refund: cancellation.Refund, terms: Percentages) -> str:
+    percentage = percentage_of(refund.reason, terms)
+    rule = sentences.refund_rule(refund.reason)
+    if percentage is None:
+        return rule
+    return _("%(percentage)s %% of %(base)s: %(rule)s") % {
+        "percentage": percentage,
+        "base": sentences.money(refund.base),
+        "rule": rule,
+    }
+
+
+def _refund_notes(session: "Session", seen: cancellation.Preview) -> list[str]:
+    notes = [_when_it_is_the_same(seen)]
+    last = seen.columns[-1].refunds["client"]
+    if seen.once_assigned is not None and seen.once_assigned.amount != last.amount:
+        notes.append(
+            _("As soon as it is assigned, a client who cancels gets %(amount)s back.")
+            % {"amount": sentences.money(seen.once_assigned.amount)}
+        )
+    if cancellation.counts_as_confirmed(session):
+        notes.append(_("It was confirmed before it was reopened: that counts, with the changes deadline that it had."))
+    if session.refund_terms and percentage_of(last.reason, cancellation.terms_of(session)) is not None:
+        notes.append(_("By the percentages that were in force when it was confirmed."))
+    return notes
+
+
+def _when_it_is_the_same(seen: cancellation.Preview) -> str:
+    deadline = {"deadline": sentences.local(seen.next_deadline)}
+    if not seen.columns[0].holds_tomorrow:
+        tomorrow = next(each for each in seen.columns if each.holds_tomorrow)
+        return _("Tomorrow it is what stands under “%(column)s”.") % {"column": _from_when(tomorrow.at)}
+    if len(seen.columns) > 1:
+        until = seen.columns[1].at - timedelta(seconds=1)
+        return _("The same tomorrow, and until %(deadline)s.") % {"deadline": sentences.local(until)}
+    if seen.next_deadline is not None:
+        return _("The same tomorrow, and after the deadline of %(deadline)s.") % deadline
+    return _("The same tomorrow and later.")
 
 
 def percentage_of(reason: str, rates: Percentages) -> int | None:

@@ -12,11 +12,12 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
 from catalog.models import Item, Package, PackageItem
+from payments import earnings
 from payments.models import Payment
 from scheduling.models import Room
 from scheduling.slots import Span, instant
 from sessions_app import workflow
-from sessions_app.actions import appoint, editing, pay, people, price, request, shoot
+from sessions_app.actions import appoint, commission, editing, pay, people, price, request, shoot
 from sessions_app.actions.request import When
 from sessions_app.effects import Deposit
 from sessions_app.models import Client, Session
@@ -54,6 +55,9 @@ SITTINGS = (
     ("sara", time(9, 30), time(12), "Flores, antebrazo", "1400.00"),
     ("sara", time(15), time(17, 30), "Lettering", "950.00"),
 )
+
+# Lucía is on a salary: she earns a commission only where one is agreed for the session.
+RATES = {"ana": "0.150", "diego": "0.125"}
 
 # Full name, what people call them, mailbox, language.
 CLIENTS = (
@@ -148,6 +152,7 @@ class DemoStudio:
             self._day(self.today + timedelta(days=day), day)
         self._odd_cases()
         self._shop()
+        self._pay_commissions()
         self._let_the_past_rest()
 
     @property
@@ -170,6 +175,8 @@ class DemoStudio:
             user.save(update_fields=["password", "is_staff"])
             user.groups.set(Group.objects.filter(name__in=[role.value for role in roles]))
             self.users[name] = user
+        for name, rate in RATES.items():
+            User.objects.filter(pk=self.users[name].pk).update(commission_rate=Decimal(rate))
 
     def _catalogue(self) -> None:
         self.rooms = [
@@ -394,6 +401,22 @@ class DemoStudio:
         else:
             session.complete(by=by, now=span.end, method=("Cash", "Card", "Transfer")[turn % 3])
 
+    def _pay_commissions(self) -> None:
+        """Ana has been paid until ten days ago; the rest is open."""
+        ana, last_day = self.users["ana"], self.today - timedelta(days=10)
+        open_lines = earnings.unpaid(ana, last_day)
+        total = sum((line.amount for line in open_lines), Decimal(0))
+        if total > 0:
+            commission.pay_commission(
+                ana,
+                last_day=last_day,
+                expected=total,
+                method="Transfer",
+                document_number="BI-88110",
+                by=self.users["maria"],
+                now=datetime.combine(last_day + timedelta(days=1), time(17, 40), tzinfo=STUDIO.zone),
+            )
+
     def _let_the_past_rest(self) -> None:
         """E-mails and notices of weeks ago were sent and read then, not on the day the demo is made."""
         for row in OutgoingEmail.objects.all():
@@ -539,6 +562,10 @@ class Story:
                 now=self.clock,
             )
             pay.verify(paid, by=self._office, now=self.clock)
+        if self.demo.made % 4 == 0:
+            commission.agree_commission(
+                self.session, rate=Decimal("0.2"), by=self._office, now=self._tick(timedelta(minutes=10))
+            )
         self.session.complete(by=self._office, now=self._tick())
 
     def _cancel(self) -> None:

@@ -193,6 +193,7 @@ class Whole:
     register: Move | None
     owe: Move | None
     record: clients.Record
+    risk: clients.Risk | None
     mails: list[Mail]
     events: list[Event]
     may_see_client: bool
@@ -235,6 +236,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
     on_it = rows_with_people(session)
     lines = list(session.lines.all())
     may_assign = allows(by, Perm.SESSION_ASSIGN_RESOURCES)
+    record = clients.record_of(session.client)
     return Whole(
         session=session,
         moves=moves_of(session, by=by, now=now, account=account),
@@ -254,7 +256,8 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         payments=[PaymentRow(row, payment_moves(row, by=by)) for row in payments],
         register=register_move(session, account, payments, by=by),
         owe=owe_move(session, account, by=by),
-        record=clients.record_of(session.client),
+        record=record,
+        risk=clients.risk_of(session, record),
         mails=mails_about(session, by=by),
         events=[event_of(row) for row in history],
         may_see_client=allows(by, Perm.CLIENT_VIEW),
@@ -473,6 +476,8 @@ def figures_of(session: "Session", account: Account) -> list[Figure]:
     if session.deposit_amount is not None:
         covered = account.net_paid >= session.deposit_amount
         note = _("covered") if covered else _("%(percentage)s %%") % {"percentage": session.deposit_percentage}
+        if session.deposit_note:
+            note = f"{note} · {session.deposit_note}"
         figures.append(Figure(_("Deposit asked for"), session.deposit_amount, note))
     figures.append(Figure(_("Verified"), account.total_paid))
     if account.total_refunded:

@@ -17,12 +17,17 @@ LARGEST_COUNT = 2**31 - 1
 
 
 class AmountField(forms.DecimalField):
-    """An amount as people write it: "1250.5", "1.250,50", "Q 1,250.00".
+    """An amount as people write it, the same in every language: "1250.5", "1.250,50", "Q 1,250.00", "1 250".
 
-    The last separator before one or two figures is the decimal one. Refuses exponents, NaN and infinities.
+    One or two figures after the last separator are the decimals. A comma before three figures groups thousands, as in
+    Guatemala and in English; a single point before three is refused, for it may group or be a number with too many
+    places. Refuses whatever else can be read in two ways, exponents, NaN, infinities and figures of other scripts.
     """
 
-    default_error_messages = {"invalid": _("Write an amount, such as 1250.00.")}
+    default_error_messages = {
+        "invalid": _("Write an amount, such as 1250.00."),
+        "ambiguous": _("This can be read in two ways: write the amount without thousands, such as 1250.00."),
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_digits", 12)
@@ -35,21 +40,26 @@ class AmountField(forms.DecimalField):
     def to_python(self, value: Any) -> Decimal | None:
         if value in self.empty_values or isinstance(value, Decimal):
             return value or None
-        text = re.sub(r"\s", "", str(value)).removeprefix(STUDIO.currency)
+        text = str(value).strip().removeprefix(STUDIO.currency).strip()
         if not text:
             return None
-        if len(text) > 30 or not re.fullmatch(r"-?[0-9][0-9.,]*|-?[.,][0-9]+", text):
+        if len(text) > 30 or not re.fullmatch(r"-?[0-9][0-9.,\s]*|-?[.,][0-9]+", text):
             raise ValidationError(self.error_messages["invalid"], code="invalid")
-        whole, decimals = text, ""
-        ending = re.search(r"[.,]([0-9]{1,2})$", text)
+        sign, whole, decimals, mark = "-" if text[0] == "-" else "", text.removeprefix("-"), "00", ""
+        ending = re.search(r"([.,])([0-9]{1,2})$", whole)
         if ending:
-            whole, decimals = text[: ending.start()], ending.group(1)
-        # "12.345" is a machine's number with too many places, not twelve thousand.
-        is_odd = not ending and re.fullmatch(r"-?[0-9]*\.[0-9]+", whole)
-        grouped = r"-?[0-9]{1,3}(,[0-9]{3})+|-?[0-9]{1,3}(\.[0-9]{3})+"
-        if is_odd or (re.search(r"[.,]", whole) and not re.fullmatch(grouped, whole)):
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return Decimal(f"{re.sub('[.,]', '', whole) or '0'}.{decimals or '00'}")
+            whole, mark, decimals = whole[: ending.start()], *ending.groups()
+        if re.search(r"[.,\s]", whole):
+            self._refuse_odd_groups(whole, mark)
+        return Decimal(f"{sign}{re.sub(r'[^0-9]', '', whole) or '0'}.{decimals}")
+
+    def _refuse_odd_groups(self, whole: str, mark: str) -> None:
+        groups = re.fullmatch(r"[1-9][0-9]{0,2}(?:([.,\s])[0-9]{3})(?:\1[0-9]{3})*", whole)
+        if groups and groups.group(1) != mark and (mark or whole.count(".") != 1):
+            return
+        is_number = groups or re.fullmatch(r"[0-9]*[.,][0-9]+", whole)
+        code = "ambiguous" if is_number else "invalid"
+        raise ValidationError(self.error_messages[code], code=code)
 
 
 class CountField(forms.IntegerField):

@@ -23,8 +23,9 @@ from studio.roles import Perm, Role, roles_of
 class Entry:
     """One place to go.
 
-    Seen by everybody who is signed in, unless it says otherwise: `any_role` asks for a role at all, `perms` for one of
-    these permissions, `admin_only` for the role Admin. `phone` is its rank in the bottom navigation.
+    Seen by everybody who is signed in, unless it says otherwise: `any_role` asks for a role at all, `roles` for one of
+    these, `perms` for one of these permissions, `admin_only` for the role Admin. `phone` is its rank in the bottom
+    navigation.
     """
 
     url_name: str
@@ -32,6 +33,7 @@ class Entry:
     icon: str
     phone: int
     perms: tuple[Perm, ...] = ()
+    roles: tuple[Role, ...] = ()
     any_role: bool = False
     admin_only: bool = False
 
@@ -40,6 +42,8 @@ class Entry:
             return Role.ADMIN in roles_of(user)
         if self.any_role:
             return bool(roles_of(user))
+        if self.roles:
+            return not roles_of(user).isdisjoint(self.roles)
         return not self.perms or any(allows(user, perm) for perm in self.perms)
 
 
@@ -67,6 +71,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("appointment-board", _("Appointments"), "calendar2-week", 5, perms=(Perm.APPOINTMENT_MANAGE_OWN,)),
     Entry("client-list", _("Clients"), "people", 3, perms=(Perm.CLIENT_VIEW,)),
     Entry("payment-list", _("Money"), "cash-coin", 4, perms=(Perm.PAYMENT_REGISTER,)),
+    Entry("own-commission", _("Earnings"), "percent", 4, roles=(Role.PHOTOGRAPHER, Role.ARTIST)),
+    Entry("report-money", _("Reports"), "bar-chart", 6, perms=(Perm.REPORT_FINANCIAL,)),
     Entry("item-list", _("Catalogue"), "tags", 6, any_role=True),
     Entry("room-list", _("Rooms"), "door-open", 7, any_role=True),
     Entry("time-off", _("Time off"), "cup-hot", 7, perms=(Perm.SCHEDULE_BLOCK_OWN,)),

@@ -218,7 +218,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # The demo and the tests serve straight from the source, so that nothing has to be collected.
 STATIC_ROOT = BASE_DIR / "staticfiles" if SECURE else None
 WHITENOISE_USE_FINDERS = not SECURE
-WHITENOISE_AUTOREFRESH = DEBUG
+# Looked for when asked for. Otherwise every browser of a test would first go through all the files there are.
+WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 if SECURE:
     _STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 else:

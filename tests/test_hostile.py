@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.http import QueryDict
 from django.test import Client as Browser
 
 from sessions_app import workflow
@@ -99,14 +100,49 @@ def test_every_form_takes_every_hostile_value_without_an_error_of_ours(work):
     assert swept > 500
 
 
-def test_every_page_takes_every_hostile_parameter_without_an_error_of_ours(work):
+class Noted(QueryDict):
+    """What stands behind the `?` of an address; ``names`` are those that were looked up in it, whether there or not."""
+
+    names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.names.add(str(name))
+        return super().__contains__(name)
+
+    def getlist(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().getlist(name, default)
+
+    def __len__(self) -> int:
+        self.names.add("any")  # asked whether there is something at all
+        return super().__len__()
+
+
+def test_every_page_takes_every_hostile_parameter_without_an_error_of_ours(work, monkeypatch):
+    """Each value, in all the names that the page looks up and in those that others do. A page that looks up none can
+    but repeat its address: it gets all values at once.
+    """
+    monkeypatch.setattr("django.core.handlers.wsgi.QueryDict", Noted)
     browser = desk(work)
+    # What no column can hold is refused before it comes to a page.
+    at_once = {f"q{number}": value for number, value in enumerate(HOSTILE) if value != "\x00"}
+    that_look = set()
     for url in addresses(work):
+        Noted.names.clear()
         if browser.get(url).status_code != 200:
             continue
-        for value in HOSTILE:
-            answer = browser.get(url, dict.fromkeys(READ, value))
-            refuse_faults(answer, f"GET {url} with {value[:30]!r}")
+        questions = [at_once]
+        if names := set(Noted.names):
+            questions = [dict.fromkeys((*READ, *names), value) for value in HOSTILE]
+            that_look.add(url)
+        for question in questions:
+            refuse_faults(browser.get(url, question), f"GET {url} with {str(question)[:60]}")
+    assert {"/sessions/", "/search/", "/payments/", "/clients/"} <= that_look
+    assert len(that_look) > 25
 
 
 @pytest.mark.parametrize("who", ["photographer", "editor", "coordinator"])

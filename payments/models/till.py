@@ -26,7 +26,8 @@ class CashClosing(models.Model):
     """The days from ``first_day`` to ``day`` as they were closed. Append only: what is found later shows in later days.
 
     ``expected`` and ``counted`` hold amounts as text by method (``{"Cash": {"in": "1250.00", "out": "0.00"}, ...}`` and
-    ``{"Cash": "1250.00", ...}``), in the studio's currency.
+    ``{"Cash": "1250.00", ...}``), in the studio's currency. Where commissions were paid, ``expected`` has a memo of
+    them beside (``"commissions": "300.00"``), which is in no other figure (ADR 12).
     """
 
     first_day = models.DateField(_("from"))

@@ -123,11 +123,12 @@ def register_balance(
 def warn_of_document(document_number: str, *, but: Payment | None = None) -> None:
     """Ask before a document number is written down a second time; the parts of one split are written together.
 
-    Raises ``InvalidInput`` beside ``same_document``, which names the payments that carry it. A warning: whoever says
-    that it is the same document goes on.
+    Raises ``InvalidInput`` beside ``same_document``, which names the payments and statements of commission that carry
+    it. A warning: whoever says that it is the same document goes on.
     """
     others = ledger.with_document(document_number, but=but)
-    if others:
+    statements = earnings.with_document(document_number)
+    if others or statements:
         named = [
             _("%(type)s of %(amount)s for %(client)s (%(code)s), %(day)s")
             % {
@@ -139,11 +140,21 @@ def warn_of_document(document_number: str, *, but: Payment | None = None) -> Non
             }
             for row in others
         ]
+        named += [
+            _("Commission of %(amount)s for %(person)s, %(day)s")
+            % {
+                "amount": sentences.money(row.total),
+                "person": row.person.full_name,
+                "day": long_day(row.paid_at),
+            }
+            for row in statements
+        ]
+        found = {"payments": [row.pk for row in others], "statements": [row.pk for row in statements]}
         raise InvalidInput(
             _("This document number is in the books already: %(payments)s. If that is right, tick the box.")
             % {"payments": "; ".join(named)},
             field="same_document",
-            details={"failed": ["document_used"], "payments": [row.pk for row in others]},
+            details={"failed": ["document_used"], **{kind: ids for kind, ids in found.items() if ids}},
         )
 
 

@@ -1,5 +1,7 @@
 """What is sold, and the price, as people type it. Shape only; the rules are ``actions.price``."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,8 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from catalog.models import Item, Package
 from payments.money import ZERO
-from sessions_app.actions.price import LARGEST_QUANTITY, LARGEST_TOTAL
-from sessions_app.models import Session
+from sessions_app.actions.price import LARGEST_QUANTITY, LARGEST_TOTAL, LineChange
+from sessions_app.models import Session, SessionDetail
 from studio.fields import AmountField
 
 
@@ -59,8 +61,36 @@ class ItemForm(forms.Form):
         return values
 
 
-class LineForm(forms.Form):
-    """What is not sent stays as it is."""
+class SeenForm(forms.Form):
+    """A form of a page that several people may have open: what comes back as the page showed it (``seen-...``) is no
+    change, and takes nobody else's change back. Such a value is None."""
+
+    def seen(self) -> list[tuple[str, Any]]:
+        """The hidden fields: what the page shows of what is saved."""
+        return [(f"seen-{self.add_prefix(name)}", self.initial[name]) for name in self.fields]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        for name in list(values):
+            if self.is_untouched(name, values[name]):
+                values[name] = None
+        return values
+
+    def is_untouched(self, name: str, value: Any) -> bool:
+        seen = self.data.get(f"seen-{self.add_prefix(name)}")
+        if seen is None:
+            return False
+        try:
+            return self.fields[name].clean(seen) == value
+        except forms.ValidationError:
+            return False
+
+    def is_sent(self, name: str) -> bool:
+        return self.add_prefix(name) in self.data
+
+
+class LineForm(SeenForm):
+    """One line; what is not sent stays as it is. Its names begin with the line, so that one form holds them all."""
 
     quantity = _count(gettext_lazy("Quantity"), required=False)
     description_override = forms.CharField(
@@ -70,13 +100,33 @@ class LineForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
+    def __init__(self, data: Any = None, *, line_id: int, **kwargs: Any) -> None:
+        super().__init__(data, prefix=f"line{line_id}", auto_id="%s", **kwargs)
+        self.line_id = line_id
+
+    @classmethod
+    def of(cls, line: SessionDetail, data: Any = None) -> "LineForm":
+        form = cls(line_id=line.pk, initial={name: getattr(line, name) for name in cls.base_fields})
+        if data is not None and any(form.add_prefix(name) in data for name in form.fields):
+            form.data, form.is_bound = data, True
+        return form
+
     def clean(self) -> dict[str, Any]:
         values = super().clean()
-        if "description_override" not in self.data:
+        if not self.is_sent("description_override"):
             values["description_override"] = None
-        if not self.errors and values.get("quantity") is None and values["description_override"] is None:
+        has_quantity = bool(str(self.data.get(self.add_prefix("quantity"), "")).strip())
+        asks_quantity = self.is_sent("quantity") or not self.is_sent("description_override")
+        if not self.errors and not has_quantity and asks_quantity:
             self.add_error("quantity", _("Say how many."))
         return values
+
+    def change(self) -> LineChange | None:
+        """What is to be changed, once it is valid; None when nothing is."""
+        values = self.cleaned_data
+        if values.get("quantity") is None and values.get("description_override") is None:
+            return None
+        return LineChange(self.line_id, values.get("quantity"), values.get("description_override"))
 
 
 class MoveLineForm(forms.Form):
@@ -92,7 +142,9 @@ class RemovePackageForm(forms.Form):
 OF_SHOOTS = ("transportation_cost", "deposit_percentage", "deposit_note")
 
 
-class PriceForm(forms.Form):
+class PriceForm(SeenForm):
+    """The price, and with it every line of the page that was changed."""
+
     transportation_cost = AmountField(
         label=gettext_lazy("Transportation"), required=False, min_value=ZERO, max_value=LARGEST_TOTAL
     )
@@ -106,28 +158,47 @@ class PriceForm(forms.Form):
     )
     deposit_note = forms.CharField(label=gettext_lazy("Note on the deposit"), required=False, max_length=250)
 
-    def __init__(self, *args: Any, session: Session, **kwargs: Any) -> None:
-        initial = {
-            "transportation_cost": session.transportation_cost,
-            "discount": session.discount,
-            "discount_reason": session.discount_reason,
-            "deposit_percentage": session.deposit_percentage,
-            "deposit_note": session.deposit_note,
-        }
+    def __init__(self, *args: Any, session: Session, lines: Iterable[SessionDetail] = (), **kwargs: Any) -> None:
+        initial = {name: getattr(session, name) for name in self.base_fields}
         super().__init__(*args, auto_id="price_%s", initial=initial, **kwargs)
-        self.session = session
         # Nobody quotes an appointment: it asks for no deposit, and nobody travels to it.
         for name in OF_SHOOTS if session.is_appointment else ():
             del self.fields[name]
+        # By the form, wherever on the page they stand.
+        for field in self.fields.values():
+            field.widget.attrs["form"] = "price-form"
+        data = self.data if self.is_bound else None
+        self.lines = {line.pk: LineForm.of(line, data) for line in lines}
+
+    def seen(self) -> list[tuple[str, Any]]:
+        return super().seen() + [pair for line in self.lines.values() for pair in line.seen()]
 
     def clean(self) -> dict[str, Any]:
         """An empty amount is zero; what is not sent at all (by a machine) stays as it is."""
         values = super().clean()
         for name in ("transportation_cost", "discount", "discount_reason", "deposit_note"):
-            if name in values and name not in self.data:
-                values[name] = getattr(self.session, name)
-            elif name in values and values[name] is None:
+            if name in values and not self.is_sent(name):
+                values[name] = None
+        for name in ("transportation_cost", "discount"):
+            if name in values and self.is_sent(name) and not self.data[name].strip():
                 values[name] = ZERO
-        if self.session.is_appointment:
-            values |= {name: getattr(self.session, name) for name in OF_SHOOTS}
+        values["lines"] = self._changed_lines()
         return values
+
+    def _changed_lines(self) -> list[LineChange]:
+        sent = [form for form in self.lines.values() if form.is_bound]
+        wrong = [form for form in sent if not form.is_valid()]
+        if wrong:
+            self.add_error(None, _("Mend what is said beside the lines."))
+            return []
+        if any(self._is_changed(name) for name in self.data if self._is_of_a_line_that_is_gone(name)):
+            self.add_error(None, _("A line that you changed is not in the session any more."))
+            return []
+        return [change for form in sent if (change := form.change())]
+
+    def _is_of_a_line_that_is_gone(self, name: str) -> bool:
+        found = re.fullmatch(r"line([0-9]{1,19})-(?:quantity|description_override)", name)
+        return found is not None and int(found.group(1)) not in self.lines
+
+    def _is_changed(self, name: str) -> bool:
+        return self.data[name] != self.data.get(f"seen-{name}")

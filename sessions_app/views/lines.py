@@ -1,5 +1,6 @@
 """What a session sells, and its price: one page, whose every act comes back to it with the new totals."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -19,14 +20,18 @@ from catalog.models import Item, Package
 from payments import ledger, money
 from sessions_app import sentences, workflow
 from sessions_app.actions import price
-from sessions_app.clients import Record, record_of
+from sessions_app.clients import Record, record_of, risk_of
 from sessions_app.forms.lines import ItemForm, LineForm, MoveLineForm, PackageForm, PriceForm, RemovePackageForm
 from sessions_app.models import ReferenceType, Session, SessionDetail
+from sessions_app.quotes import lines_of
 from sessions_app.views.finding import visible_session
 from studio.access import require
-from studio.acting import Done, act
+from studio.acting import Done, act, add_error, refusal_of
+from studio.answers import answer_error, wants_fragment, wants_json
 from studio.conf import STUDIO
+from studio.errors import InvalidInput
 from studio.roles import Perm, is_admin
+from studio.templatetags.atelier import money as in_words
 
 PAGE = "sessions_app/lines.html"
 # Of a machine's request or a worn-out link; the lines of a page are far fewer.
@@ -76,8 +81,10 @@ def session_add_item(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_POST
 def session_change_line(request: HttpRequest, code: str, line_id: int) -> HttpResponse:
+    """One line by itself, as a machine changes it; the page saves its lines with the price."""
     session = _found(request, code)
-    form = LineForm(request.POST, auto_id=f"line{line_id}_%s")
+    sent = {f"line{line_id}-{name}": request.POST[name] for name in LineForm.base_fields if name in request.POST}
+    form = LineForm(sent, line_id=line_id)
 
     def do(values: dict[str, Any]) -> Done:
         line = price.change_line(session, line_id=_bounded(line_id), by=request.user, now=timezone.now(), **values)
@@ -88,7 +95,7 @@ def session_change_line(request: HttpRequest, code: str, line_id: int) -> HttpRe
         form,
         do,
         template=PAGE,
-        context=lambda: _page(session, request, line_forms={line_id: form}, failed=form),
+        context=lambda: _page(session, request, line_form=form, failed=form),
     )
 
 
@@ -131,18 +138,60 @@ def session_remove_package(request: HttpRequest, code: str, package_id: int) -> 
 
 @require_POST
 def session_price(request: HttpRequest, code: str) -> HttpResponse:
-    """Transportation, discount and deposit; with ``remote`` the usual price of a remote place."""
+    """Transportation, discount, deposit and the lines that were changed; with ``remote`` the usual price of a remote
+    place."""
     session = _found(request, code)
-    sent = request.POST.copy()
-    if sent.get("remote"):
-        sent["transportation_cost"] = str(STUDIO.remote_transportation_cost)
-    form = PriceForm(sent, session=session)
+    form = _price_form(request, session)
 
     def do(values: dict[str, Any]) -> Done:
         changed = price.set_price(session, by=request.user, now=timezone.now(), **values)
         return _done(session, _("The price is %(total)s.") % {"total": sentences.money(changed.total)})
 
     return act(request, form, do, template=PAGE, context=lambda: _page(session, request, price_form=form))
+
+
+@require_POST
+def session_price_preview(request: HttpRequest, code: str) -> HttpResponse:
+    """What it would all come to: the price and the lines as they are typed, with the package and the item that are
+    chosen. Nothing is written. htmx gets the totals and the errors, a machine the figures, others the page."""
+    session = _found(request, code)
+    form = _price_form(request, session)
+    added = _added(request, session)
+    foreseen = None
+    if form.is_valid() and all(each.is_valid() for each in added):
+        chosen = {name: value for each in added for name, value in each.cleaned_data.items()}
+        try:
+            foreseen = price.foresee(session, by=request.user, now=timezone.now(), **form.cleaned_data, **chosen)
+        except InvalidInput as error:
+            add_error(form, error)
+    if wants_json(request):
+        if foreseen is None:
+            return answer_error(request, next(refusal_of(each) for each in (form, *added) if each.errors))
+        return JsonResponse(_figures(foreseen))
+    item_form = next((each for each in added if isinstance(each, ItemForm)), None)
+    page = _page(session, request, price_form=form, item_form=item_form, foreseen=foreseen, added=added)
+    is_fragment = wants_fragment(request)
+    template = "sessions_app/lines_totals.html" if is_fragment else PAGE
+    return render(
+        request, template, {**page, "is_slots": is_fragment}, status=InvalidInput.status if foreseen is None else 200
+    )
+
+
+def _price_form(request: HttpRequest, session: Session) -> PriceForm:
+    sent = request.POST.copy()
+    if sent.get("remote"):
+        sent["transportation_cost"] = str(STUDIO.remote_transportation_cost)
+    return PriceForm(sent, session=session, lines=session.lines.all())
+
+
+def _added(request: HttpRequest, session: Session) -> list[Form]:
+    """The package and the item that are chosen and not sold yet."""
+    forms: list[Form] = []
+    if request.POST.get("package"):
+        forms.append(PackageForm(request.POST, packages=_packages(session)))
+    if request.POST.get("item"):
+        forms.append(ItemForm(request.POST, items=_items()))
+    return forms
 
 
 # --- what the page shows -----------------------------------------------------------------------------
@@ -152,6 +201,8 @@ def session_price(request: HttpRequest, code: str) -> HttpResponse:
 class SoldLine:
     line: SessionDetail
     form: LineForm
+    is_first: bool
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +270,17 @@ def _preview(request: HttpRequest, session: Session) -> HttpResponse:
         package_discount(package.base_price, lines, times),
         sum((line.line_subtotal for line in lines), money.ZERO),
     )
-    return render(request, PAGE, _page(session, request, packages=packages, package_form=form, preview=preview))
+    foreseen = None
+    try:
+        sale = {"package": package, "times": times, "take_discount": True}
+        foreseen = price.foresee(session, by=request.user, now=timezone.now(), **sale)
+    except InvalidInput as error:
+        add_error(form, error)
+    return render(
+        request,
+        PAGE,
+        _page(session, request, packages=packages, package_form=form, preview=preview, foreseen=foreseen),
+    )
 
 
 def _page(
@@ -230,11 +291,13 @@ def _page(
     package_form: PackageForm | None = None,
     item_form: ItemForm | None = None,
     price_form: PriceForm | None = None,
-    line_forms: dict[int, LineForm] | None = None,
+    line_form: LineForm | None = None,
     failed: Form | None = None,
     preview: Preview | None = None,
+    foreseen: Session | None = None,
+    added: Iterable[Form] = (),
 ) -> dict[str, Any]:
-    """The page as things stand now, with the one form that came back."""
+    """The page as things stand now, with the form that came back; with ``foreseen``, the totals that would be."""
     now = timezone.now()
     session = Session.objects.select_related("client", "room").get(pk=session.pk)
     account = ledger.account(session)
@@ -243,6 +306,12 @@ def _page(
     is_override = blocker is not None and is_admin(request.user)
     is_open = blocker is None or is_override
     packages = _packages(session) if packages is None and is_open else packages or []
+    lines = lines_of(session)
+    fresh = PriceForm(session=session, lines=lines)
+    price_form = price_form or PriceForm(session=session, lines=lines)
+    if line_form is not None:
+        price_form.lines[line_form.line_id] = line_form
+    saved = _totals(session, account)
     return {
         "session": session,
         "page_title": _("Lines and price"),
@@ -251,16 +320,20 @@ def _page(
         "is_override": is_override,
         "locked": sentences.why(blocker) if blocker else "",
         "until": _until(session, now),
-        "groups": _groups(session, line_forms or {}),
-        "totals": _totals(session, account),
+        "groups": _groups(session, lines, price_form),
+        "totals": saved if foreseen is None else _against(_totals(foreseen, ledger.account(foreseen)), saved),
+        "is_foreseen": foreseen is not None,
+        "is_wrong": any(each.errors for each in (price_form, *added)),
+        "wrong": [message for each in added for messages in each.errors.values() for message in messages],
+        "seen": fresh.seen(),
         "package_form": package_form or PackageForm(packages=packages, initial={"times": 1}),
         "item_form": item_form or ItemForm(items=_items() if is_open else []),
-        "price_form": price_form or PriceForm(session=session),
+        "price_form": price_form,
         "failed": failed,
         "preview": preview,
         "remote_cost": STUDIO.remote_transportation_cost,
         "deposit_hint": "" if session.is_appointment else _deposit_hint(session, record),
-        "risk": record if record.is_high_risk and not session.is_appointment else None,
+        "risk": None if session.is_appointment else risk_of(session, record),
         # What was entered gives way to the first line that is sold (D39).
         "entered": session.price if session.is_appointment and not session.lines.exists() else None,
     }
@@ -274,51 +347,95 @@ def _until(session: Session, now: datetime) -> str:
     return ""
 
 
-def _groups(session: Session, line_forms: dict[int, LineForm]) -> list[Group]:
-    def origin(line: SessionDetail) -> tuple[bool, int, str]:
-        is_package = line.reference_type == ReferenceType.PACKAGE
-        return (not is_package, line.reference_id if is_package else 0, line.reference_name if is_package else "")
+def _groups(session: Session, lines: list[SessionDetail], form: PriceForm) -> list[Group]:
+    """In the order in which the quote has them."""
 
-    lines = sorted(session.lines.all(), key=lambda line: (origin(line)[:2], line.display_order, line.pk))
+    def origin(line: SessionDetail) -> tuple[int | None, str]:
+        is_package = line.reference_type == ReferenceType.PACKAGE
+        return (line.reference_id, line.reference_name) if is_package else (None, "")
+
+    first = {origin(line): line.pk for line in reversed(lines)}
+    last = {origin(line): line.pk for line in lines}
     groups = []
-    for (is_single, package_id, name), rows in groupby(lines, key=origin):
-        sold = [SoldLine(line, line_forms.get(line.pk) or _line_form(line)) for line in rows]
+    for (package_id, name), rows in groupby(lines, key=origin):
+        sold = [
+            SoldLine(
+                line,
+                form.lines.get(line.pk) or LineForm.of(line),
+                is_first=first[origin(line)] == line.pk,
+                is_last=last[origin(line)] == line.pk,
+            )
+            for line in rows
+        ]
         # The discount is a figure of the session's: the reason says whether it came with this package.
-        groups.append(
-            Group(None if is_single else package_id, name, sold, bool(name) and name in session.discount_reason)
-        )
+        groups.append(Group(package_id, name, sold, bool(name) and name in session.discount_reason))
     return groups
 
 
-def _line_form(line: SessionDetail) -> LineForm:
-    values = {"quantity": line.quantity, "description_override": line.description_override}
-    return LineForm(initial=values, auto_id=f"line{line.pk}_%s")
+def _figures(session: Session) -> dict[str, str]:
+    """For a machine."""
+    account = ledger.account(session)
+    figures = {
+        "subtotal": session.subtotal,
+        "transportation_cost": session.transportation_cost,
+        "discount": session.discount,
+        "total": session.total,
+        "deposit": _deposit(session),
+        "paid": account.net_paid,
+        "balance": account.still_to_pay,
+        "owed_to_the_client": account.refund_owed,
+    }
+    return {name: str(amount) for name, amount in figures.items()}
+
+
+def _against(rows: list[dict[str, Any]], saved: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The totals that would be, each with what it is now where that is another amount."""
+    was = {row["name"]: row["amount"] for row in saved}
+    for row in rows:
+        before = was.get(row["name"], money.ZERO)
+        if before != row["amount"]:
+            row["note"] = _("Now %(amount)s") % {"amount": in_words(before)}
+    return rows
+
+
+def _deposit(session: Session) -> Decimal:
+    if _deposit_is_fixed(session):
+        return session.deposit_amount
+    return money.deposit_amount(session.total, session.deposit_percentage)
 
 
 def _totals(session: Session, account: money.Account) -> list[dict[str, Any]]:
     """The figures under each other; lines without an amount are left out, but never the total."""
-    rows: list[dict[str, Any]] = [{"label": _("Subtotal"), "amount": session.subtotal}]
+    rows: list[dict[str, Any]] = [{"name": "subtotal", "label": _("Subtotal"), "amount": session.subtotal}]
     if session.transportation_cost:
-        rows.append({"label": _("Transportation"), "amount": session.transportation_cost})
+        rows.append({"name": "transportation", "label": _("Transportation"), "amount": session.transportation_cost})
     if session.discount:
-        rows.append({"label": _("Discount"), "amount": -session.discount, "note": session.discount_reason})
-    rows.append({"label": _("Total"), "amount": session.total, "kind": "sum"})
+        rows.append(
+            {
+                "name": "discount",
+                "label": _("Discount"),
+                "amount": -session.discount,
+                "note": session.discount_reason,
+            }
+        )
+    rows.append({"name": "total", "label": _("Total"), "amount": session.total, "kind": "sum"})
     if not session.is_appointment:
         rows.append(_deposit_row(session))
     if account.net_paid:
-        rows.append({"label": _("Paid"), "amount": account.net_paid})
-        rows.append({"label": _("Balance"), "amount": account.still_to_pay})
+        rows.append({"name": "paid", "label": _("Paid"), "amount": account.net_paid})
+        rows.append({"name": "balance", "label": _("Balance"), "amount": account.still_to_pay})
     if account.refund_owed:
-        rows.append({"label": _("Owed to the client"), "amount": account.refund_owed, "kind": "bad"})
+        rows.append({"name": "owed", "label": _("Owed to the client"), "amount": account.refund_owed, "kind": "bad"})
     return rows
 
 
 def _deposit_row(session: Session) -> dict[str, Any]:
-    deposit = _("Deposit %(percentage)d %%") % {"percentage": session.deposit_percentage}
-    if not _deposit_is_fixed(session):
-        due = money.deposit_amount(session.total, session.deposit_percentage)
-        return {"label": deposit, "amount": due, "note": _("As it would be asked for now.")}
-    return {"label": _("Deposit"), "amount": session.deposit_amount, "note": _("Fixed when it was quoted.")}
+    if _deposit_is_fixed(session):
+        label, note = _("Deposit"), _("Fixed when it was quoted.")
+    else:
+        label = _("Deposit %(percentage)d %%") % {"percentage": session.deposit_percentage}
+        note = _("As it would be asked for now.")
+    return {"name": "deposit", "label": label, "amount": _deposit(session), "note": note}
 
 
 def _deposit_is_fixed(session: Session) -> bool:
@@ -355,4 +472,5 @@ urlpatterns = [
         name="session-remove-package",
     ),
     path("sessions/<str:code>/price/", session_price, name="session-price"),
+    path("sessions/<str:code>/price/preview/", session_price_preview, name="session-price-preview"),
 ]

@@ -16,6 +16,7 @@ from payments.models import Payment, PaymentMethod
 from payments.money import Account
 from sessions_app import cancellation, sentences, story, workflow
 from sessions_app.actions import pay, shoot
+from sessions_app.clients import risk_of
 from sessions_app.consequences import Scene, advance_table, consequences, refund_table, rows_with_people
 from sessions_app.forms.moves import (
     NO_SHOW,
@@ -174,6 +175,8 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
         context |= _about_the_advance(account, form, by)
     elif transition.name == "cancel":
         context |= _about_the_refund(fresh, account, form, now)
+    elif transition.name in ("negotiate", "preschedule") and (risk := risk_of(fresh)):
+        context |= {"warning": risk.text, "warning_why": risk.why}
     elif transition.name == "complete" and account.still_to_pay > 0:
         context["warning"] = _("It is not paid in full: %(missing)s is missing.") % {
             "missing": sentences.money(account.still_to_pay)

@@ -17,6 +17,7 @@ from scheduling.models import AssignmentStatus, StaffReservation
 from sessions_app import sentences, workflow
 from sessions_app.actions import people
 from sessions_app.actions.reach import refuse_appointment
+from sessions_app.commissions import percent
 from sessions_app.forms.people import (
     AssignForm,
     CoverageForm,
@@ -341,6 +342,7 @@ def _page(session: Session, request: HttpRequest, **forms: Form) -> dict[str, An
         "room_form": RoomForm(session=session, offered=offered, initial={"room": session.room_id}),
         "room_reason": _("An assigned studio session keeps a room.") if keeps_people else "",
         "assign_form": AssignForm(session=session, people=addable),
+        "commission": percent(session.commission_override) if session.commission_override is not None else "",
         "editor_url": reverse("session-editor", args=[session.code]) if may_change_editor else "",
         "editor_reason": "" if session.status in (workflow.IN_EDITING, workflow.READY) else _editor_reason(session),
         **forms,

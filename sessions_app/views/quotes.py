@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from sessions_app import quotes
 from sessions_app.actions.reach import refuse_appointment
+from sessions_app.clients import risk_of
 from sessions_app.documents.quote import filename_of, of_quote
 from sessions_app.models import QuoteVersion, Session
 from sessions_app.views.finding import visible_session
@@ -52,6 +53,7 @@ def session_quotes(request: HttpRequest, code: str) -> HttpResponse:
         "given": given,
         "since": since,
         "has_lines": bool(present["lines"]),
+        "risk": risk_of(session),
     }
     return render(request, "sessions_app/quotes.html", context)
 

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_http_methods
 
 from payments import money, till
 from payments.ledger import EARLIEST_PAYMENT
-from payments.models import CashClosing, PaymentMethod
+from payments.models import CashClosing, CommissionStatement, PaymentMethod
 from sessions_app.actions.till import close_days
+from sessions_app.documents.commission import number_of
 from sessions_app.forms.till import ClosingForm
 from studio.access import allows, require
 from studio.acting import Done, act
@@ -38,6 +39,8 @@ class Counted:
     came_in: Decimal
     went_out: Decimal
     counted: Decimal
+    commissions: Decimal | None = None
+    """What was paid to people in these days; in no other figure (ADR 12)."""
 
     @property
     def expected(self) -> Decimal:
@@ -65,6 +68,10 @@ class Closed:
         return not any(line.difference for line in self.lines)
 
     @property
+    def commissions(self) -> list[Counted]:
+        return [line for line in self.lines if line.commissions is not None]
+
+    @property
     def expected(self) -> Decimal:
         return sum((line.expected for line in self.lines), money.ZERO)
 
@@ -80,6 +87,7 @@ def closed(closing: CashClosing) -> Closed:
             Decimal(closing.expected[method]["in"]),
             Decimal(closing.expected[method]["out"]),
             Decimal(closing.counted[method]),
+            Decimal(closing.expected[method]["commissions"]) if "commissions" in closing.expected[method] else None,
         )
         for method in PaymentMethod.values
         if method in closing.expected
@@ -102,7 +110,8 @@ def till_day(request: HttpRequest) -> HttpResponse:
         require(user, Perm.PAYMENT_VERIFY)
     entries = till.entries(day, day)
     if request.GET.get("format") == "csv":
-        return csv_response(f"till-{day.isoformat()}", _csv_head(), _csv_rows(entries))
+        rows = [*_csv_rows(entries), *_csv_memo(day, till.commissions(day, day))]
+        return csv_response(f"till-{day.isoformat()}", _csv_head(), rows)
     through = till.closed_through()
     first = till.first_day_after(through)
     is_closed = through is not None and day <= through
@@ -119,6 +128,7 @@ def till_day(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":  # asked again after a refusal: what is true now
             form.takings = till.takings(begins, day)
         takings = form.takings if begins == day else till.takings(day, day)
+        commissions = till.commissions(begins, day)
         page = Paginator(CashClosing.objects.select_related("closed_by"), CLOSINGS_SHOWN).get_page(
             request.GET.get("page")
         )
@@ -130,6 +140,8 @@ def till_day(request: HttpRequest) -> HttpResponse:
             "takings": takings,
             "sum": till.Takings("", sum(t.came_in for t in takings), sum(t.went_out for t in takings)),
             "entries": entries,
+            "commissions": _memo(till.commissions(day, day) if begins < day else commissions),
+            "commissions_to_close": _by_method(commissions),
             "differences": form.differences(),
             "open_since": begins if begins < day else None,
             "may_close": not is_closed and day <= today and (first is None or day >= first),
@@ -168,6 +180,22 @@ def _day(request: HttpRequest, today: date) -> date:
 
 def _address(day: date) -> str:
     return f"{reverse('till')}?day={day.isoformat()}"
+
+
+def _memo(statements: list[CommissionStatement]) -> list[dict[str, Any]]:
+    return [
+        {
+            "statement": each,
+            "number": number_of(each),
+            "method": PaymentMethod(each.payment_method).label,
+            "url": reverse("commission-statement", args=[each.pk]),
+        }
+        for each in statements
+    ]
+
+
+def _by_method(statements: list[CommissionStatement]) -> list[tuple[str, Decimal]]:
+    return [(PaymentMethod(method).label, amount) for method, amount in till.by_method(statements).items()]
 
 
 def _not_possible(day: date, today: date, first: date | None) -> str:
@@ -248,6 +276,25 @@ def _csv_rows(entries: list[till.Entry]) -> Iterator[list[Any]]:
             each.amount,
             each.by.full_name if each.by else "",
             payment.deleted_reason if each.is_void else "",
+        ]
+
+
+def _csv_memo(day: date, statements: list[CommissionStatement]) -> Iterator[list[Any]]:
+    """The commissions of the day: they leave the same drawer, and are in no sum of the entries."""
+    for each in statements:
+        yield [
+            day.isoformat(),
+            clock(each.paid_at),
+            "",
+            each.person.full_name,
+            _("Commission"),
+            _("memo, not in the takings"),
+            PaymentMethod(each.payment_method).label,
+            each.document_number,
+            number_of(each),
+            -each.total,
+            each.paid_by.full_name,
+            "",
         ]
 
 

@@ -84,6 +84,25 @@
     // The session ended meanwhile: the sign-in page has no place inside this one.
     if (/<body[^>]*data-signed-out/.test(event.detail.serverResponse || "")) { event.detail.shouldSwap = false; window.location.reload(); }
   });
+  // A region with data-keep-typed that is put in anew keeps what was typed into its other forms and not sent.
+  let kept = [];
+  const isTyped = (field) => {
+    const seen = field.form && field.form.elements[`seen-${field.name}`];
+    return field.value !== (seen ? seen.value : field.defaultValue);
+  };
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target: region, requestConfig } = event.detail;
+    if (!region || !region.matches("[data-keep-typed]")) return;
+    const sent = requestConfig.elt.closest("form");
+    const fields = [...region.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio]), textarea")];
+    kept = fields.filter((field) => field.id && field.form !== sent && isTyped(field)).map((field) => [field.id, field.value]);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const fields = kept.map(([id, value]) => [document.getElementById(id), value]).filter(([field]) => field);
+    kept = [];
+    fields.forEach(([field, value]) => { field.value = value; });
+    if (fields.length) fields[0][0].dispatchEvent(new Event("input", { bubbles: true }));
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     const region = event.detail.target;
     if (!region) return;

@@ -101,6 +101,10 @@ class StaffForm(_Fields, forms.ModelForm):
             self.fields["roles"].initial = [role.value for role in Role if role.value in names]
         self.fields["language"].choices = [("", _("The studio's")), *User.Language.choices]
         self.fields["commission_rate"].widget.attrs.update({"step": "0.001", "min": "0", "max": "1"})
+        self.fields["commission_rate"].help_text = _(
+            "From 0 to 1: 0.5 is one half. Empty: an artist gets one half, a photographer only what is agreed for a "
+            "session."
+        )
 
     def clean_full_name(self) -> str:
         name = " ".join(self.cleaned_data["full_name"].split())

@@ -236,6 +236,8 @@ PK_OF = {
     "client-edit": "client",
     "client-delete": "client",
     "client-statement": "client",
+    "commission-pay": "staff",
+    "commission-person": "staff",
     "item-edit": "item",
     "outbox-page": "mail",
     "outbox-html": "mail",

@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.db import connection
 
-from tests.faults.house import House, at_home, migrate, zone_at_noon
+from tests.conftest import AS_MIGRATED
+from tests.faults.house import House, at_home, zone_at_noon
 from tests.faults.mail_server import MailServer
 
 COLUMNS = ("fault", "at stake", "lost", "doubled", "half done", "what was seen")
-
-# What the template's advisory locks are for.
-MAKING, USING = 1, 2
 
 _numbers = itertools.count(1)
 
@@ -35,24 +34,9 @@ def zone() -> str:
 
 
 @pytest.fixture(scope="session")
-def template(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a migrated database that nobody is connected to: copying it takes a moment.
-
-    The first of pytest-xdist's workers makes it, the last one removes it.
-    """
-    name = f"faults_{testrun_uid[:12]}"
-    with _server() as server:
-        server.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [MAKING, name])
-        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            server.execute(f"CREATE DATABASE {name}_draft")
-            migrate(House(_url(f"{name}_draft"), tmp_path_factory.mktemp("template"), zone=zone_at_noon()))
-            server.execute(f"ALTER DATABASE {name}_draft RENAME TO {name}")
-        server.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", [USING, name])
-        server.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [MAKING, name])
-        yield name
-        server.execute("SELECT pg_advisory_unlock_shared(%s, hashtext(%s))", [USING, name])
-        if server.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [USING, name]).fetchone()[0]:
-            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+def template(django_db_setup: None) -> str:
+    """The name of a migrated database that nobody is connected to: copying it takes a moment."""
+    return connection.settings_dict["NAME"] + AS_MIGRATED
 
 
 @pytest.fixture

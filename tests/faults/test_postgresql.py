@@ -63,8 +63,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         migrate(House(cluster.url(TEMPLATE), tmp_path_factory.mktemp("template"), zone=zone_at_noon()))
         yield cluster
     finally:
-        cluster.stop()
-        Cluster(place, throwaway=True).remove()
+        cluster.throwaway = True  # now nothing of it has to reach the disk
+        cluster.remove()
 
 
 @pytest.fixture

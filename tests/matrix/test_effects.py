@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 
 from payments.ledger import validate_payments
+from payments.models import CommissionLine
+from payments.money import ZERO
+from payments.refunds import Percentages
 from sessions_app import workflow
+from sessions_app.actions import price
+from sessions_app.actions.commission import agree_commission
+from sessions_app.cancellation import terms_of
 from sessions_app.deadlines import changes_deadline, payment_deadline
 from sessions_app.models import Session
+from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput
-from studio.models import AuditEvent, Notice, OutgoingEmail
+from studio.models import AuditEvent, Notice, OutgoingEmail, User
 from studio.roles import Perm
 from tests.matrix.conftest import Ten, tried
 from tests.matrix.test_transitions import TARGETS
@@ -160,6 +167,58 @@ def test_completing_frees_the_time_and_keeps_the_view(ten):
             assert Session.objects.visible_to(ten.by(name)).filter(pk=session.pk).exists(), name
 
 
+# The session's rate, then the two photographers' own; who earns what of 999.95, and whose rate it was.
+COMMISSIONS = [
+    (None, None, None, {}),
+    (None, "0.125", None, {"photographer": ("0.125", "124.99", "Person")}),
+    (
+        None,
+        "0.125",
+        "0.333",
+        {"photographer": ("0.125", "124.99", "Person"), "photographer_editor": ("0.333", "332.98", "Person")},
+    ),
+    (
+        "0.2",
+        "0.125",
+        None,
+        {"photographer": ("0.200", "199.99", "Session"), "photographer_editor": ("0.200", "199.99", "Session")},
+    ),
+    # Zero is a rate, not a missing one.
+    (
+        "0",
+        "0.125",
+        None,
+        {"photographer": ("0.000", "0.00", "Session"), "photographer_editor": ("0.000", "0.00", "Session")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("agreed", "own", "others", "expected"), COMMISSIONS)
+def test_completing_fixes_what_each_photographer_with_a_rate_earns(ten, agreed, own, others, expected):
+    """D27. Who was taken off before earns nothing, whatever their rate."""
+    state = workflow.READY
+    with tried():
+        rates = {"photographer": own, "photographer_editor": others, "former_photographer": "0.5"}
+        for name, rate in rates.items():
+            User.objects.filter(pk=ten.by(name).pk).update(commission_rate=rate)
+        now, price_of = ten.moment("complete", state), {"transportation_cost": ZERO, "deposit_percentage": 50}
+        price_of |= {"discount": Decimal("0.05"), "discount_reason": "Rounded", "deposit_note": ""}
+        price.set_price(ten.session(state), by=ten.by("admin"), now=now, **price_of)
+        if agreed is not None:
+            agree_commission(ten.session(state), rate=Decimal(agreed), by=ten.by("coordinator"), now=now)
+        session = carry_out(ten, "complete", state, "coordinator")
+
+        lines = CommissionLine.objects.filter(session=session)
+        assert {(line.person_id, str(line.rate), str(line.amount), line.rate_source) for line in lines} == {
+            (ten.by(name).pk, *figures) for name, figures in expected.items()
+        }
+        assert {(line.kind, line.base, line.statement_id, line.created_by_id) for line in lines} <= {
+            ("Earned", Decimal("999.95"), None, ten.by("coordinator").pk)
+        }
+        User.objects.filter(pk=ten.by("photographer").pk).update(commission_rate="0.9")
+        assert {str(line.amount) for line in lines.all()} == {amount for _rate, amount, _source in expected.values()}
+
+
 @pytest.mark.parametrize("state", workflow.STATES[:8])
 def test_canceling_frees_everything_and_keeps_the_view(ten, state):
     """Business rules 1.3, D34."""
@@ -259,3 +318,41 @@ def test_canceling_without_its_reason_or_initiator_is_refused(ten, payload):
 def test_unknown_payload_is_an_error_of_the_program(ten):
     with tried(), pytest.raises(TypeError):
         ten.session("Request").negotiate(by=ten.by("coordinator"), discount=5)
+
+
+def test_confirming_keeps_the_refund_percentages_whatever_is_set_later(ten):
+    """Business rules 4, 7; D14, D18: what the client agreed to, through a reopening until it is confirmed anew."""
+    by, now = ten.by("coordinator"), ten.walks["Pre-scheduled"].now
+    late = {"refund_after_deadline": 10, "refund_within_deadline": 20, "refund_force_majeure": 30}
+    with tried(), STUDIO.overridden(**late):
+        before = ten.session("Pre-scheduled")
+        assert (before.refund_terms, terms_of(before)) == (None, Percentages.in_force())
+        session = ten.session("Confirmed")
+        agreed = Percentages(within_deadline=100, after_deadline=50, force_majeure=100, client_after_assigned=0)
+        assert terms_of(session) == agreed != Percentages.in_force()
+        session.reopen(by=by, now=now)
+        assert terms_of(Session.objects.get(pk=session.pk)) == agreed
+        with tried():
+            session.cancel(by=by, now=now, reason="Ill", initiator="client")
+            assert (session.payments.refunds().get().amount, session.refund_reason) == (500, "Within changes deadline")
+        session.preschedule(by=by, now=now)
+        session.confirm(by=by, now=now)
+        assert terms_of(Session.objects.get(pk=session.pk)) == Percentages.in_force() != agreed
+
+
+def test_prescheduling_keeps_the_quote_once_for_each_that_differs(ten):
+    """D13: the content as it was given; the same again is no new version, another price is."""
+    with tried():
+        session = carry_out(ten, "preschedule", "Negotiation", "coordinator")
+        by, now = ten.by("coordinator"), ten.walks["Negotiation"].now
+        (first,) = session.quotes.all()
+        assert (first.number, first.total, first.made_by, first.made_at) == (1, 1000, by, now)
+        assert (first.content["total"], len(first.content["lines"])) == ("1000.00", 2)
+        for discount, numbers in (("0.00", [1]), ("100.00", [1, 2])):
+            session.reopen(by=by, now=now)
+            price.set_price(session, discount=Decimal(discount), discount_reason="Friends", by=by, now=now)
+            session = Session.objects.get(pk=session.pk)
+            session.preschedule(by=by, now=now)
+            assert [row.number for row in session.quotes.order_by("number")] == numbers
+        first.refresh_from_db()
+        assert first.content["total"] == "1000.00" and session.quotes.latest("number").content["total"] == "900.00"

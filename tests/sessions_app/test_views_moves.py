@@ -135,7 +135,7 @@ def test_canceling_shows_the_refund_of_each_initiator_before_the_click(studio):
     walk = studio.walk(workflow.CONFIRMED).equip()
     body = get(studio.coordinator, walk.session, "cancel").content.decode()
     assert "Q\N{NO-BREAK SPACE}500.00" in body and "Q\N{NO-BREAK SPACE}250.00" in body
-    assert "100 % of Q\N{NO-BREAK SPACE}500.00" in body and "Then 50 %." in body
+    assert "100 % of Q\N{NO-BREAK SPACE}500.00" in body and "50 % of Q\N{NO-BREAK SPACE}500.00" in body
     assert f"Told that they are free: {studio.photographer.full_name}." in body
     assert studio.room.name in body and walk.session.client.email in body
 
