@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from payments import money
 from payments.models import CommissionLine, CommissionStatement
 from payments.models.commission import CommissionKind, RateSource
+from sessions_app import workflow
 from sessions_app.actions.commission import AGREED
 from sessions_app.models import Session
 from studio.access import allows
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from studio.models import User
 
 # The people of these sessions see what they cost; of any other one they do not.
-WITH_AN_OPEN_PRICE = frozenset({"Appointment"})
+WITH_AN_OPEN_PRICE = frozenset({workflow.APPOINTMENT})
 
 _EARNED = Q(kind=CommissionKind.EARNED)
 _PAID = Q(statement__isnull=False)

@@ -19,6 +19,7 @@ from scheduling.availability import in_the_way
 from scheduling.models import AssignmentStatus, StaffReservation
 from scheduling.slots import Span
 from sessions_app import notices, sentences, workflow
+from sessions_app.actions import commission
 from sessions_app.actions import price as pricing
 from sessions_app.actions.reach import require_reach
 from sessions_app.memberships import sync_grants
@@ -28,7 +29,7 @@ from studio import audit
 from studio.access import allows
 from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput, StudioError
-from studio.roles import Perm, Role, is_admin
+from studio.roles import Perm, Role
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -337,18 +338,8 @@ def _reschedule(session: Session, span: Span, artist_id: int | None, *, by: "Use
     audit.record("appointment_given", by=by, about=session, artist=new.staff.full_name, moved=moved)
 
 
-# -- what it costs -----------------------------------------------------------------------------------------------------
-
-
 def _agree_commission(session: Session, rate: Decimal | None, *, by: "User | None") -> None:
     """The share that this appointment earns its artist, instead of their own rate; the office agrees to it."""
-    if by is not None and not (is_admin(by) or allows(by, Perm.SESSION_VIEW_ALL)):
-        raise AccessDenied(user=by, perm=Perm.APPOINTMENT_MANAGE_OWN, obj=session)
-    if rate is not None and not (rate.is_finite() and 0 <= rate <= 1 and rate == round(rate, 3)):
-        raise InvalidInput(
-            _("A commission lies from 0 to 1: 0.6 is sixty per cent."),
-            field="commission_override",
-            details={"commission_override": str(rate)},
-        )
-    before, session.commission_override = session.commission_override, rate
-    audit.record("commission_agreed", by=by, about=session, before=str(before), after=str(rate))
+    if by is not None and not allows(by, Perm.SESSION_ASSIGN_RESOURCES):
+        raise AccessDenied(user=by, perm=Perm.SESSION_ASSIGN_RESOURCES, obj=session)
+    commission.enter_rate(session, rate, by=by)

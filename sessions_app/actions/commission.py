@@ -35,25 +35,34 @@ def agree_commission(session: Session, *, rate: Decimal | None, by: "User", now:
         reason = why_fixed(session)
         if reason:
             raise ImmutableSession(reason, details={"failed": ["commission_is_fixed"], "current": session.status})
-        if rate is not None and not (rate.is_finite() and 0 <= rate <= 1 and rate == rate.quantize(THOUSANDTH)):
-            raise InvalidInput(
-                _("A commission lies from 0 to 100 %, with at most one decimal place."),
-                field="percent",
-                details={"rate": str(rate)},
-            )
-        before = session.commission_override
-        if rate == before:
-            return session
-        session.commission_override = rate
-        audit.record(
-            AGREED,
-            by=by,
-            about=session,
-            before=None if before is None else str(before),
-            after=None if rate is None else str(rate.quantize(THOUSANDTH)),
-        )
-        touch(session, by=by, now=now)
+        if enter_rate(session, rate, by=by):
+            touch(session, by=by, now=now)
     return session
+
+
+def enter_rate(session: Session, rate: Decimal | None, *, by: "User | None") -> bool:
+    """Put the agreed rate on the locked session, which the caller saves, and into the audit log; whether it is another.
+
+    Raises ``InvalidInput`` for what is no share to the thousandth.
+    """
+    if rate is not None and not (rate.is_finite() and 0 <= rate <= 1 and rate == rate.quantize(THOUSANDTH)):
+        raise InvalidInput(
+            _("A commission lies from 0 to 100 %, with at most one decimal place."),
+            field="percent",
+            details={"rate": str(rate)},
+        )
+    before = session.commission_override
+    if rate == before:
+        return False
+    session.commission_override = rate
+    audit.record(
+        AGREED,
+        by=by,
+        about=session,
+        before=None if before is None else str(before),
+        after=None if rate is None else str(rate.quantize(THOUSANDTH)),
+    )
+    return True
 
 
 def why_fixed(session: Session) -> str:

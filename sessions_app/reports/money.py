@@ -22,12 +22,12 @@ from django.db.models.functions import Coalesce, Greatest
 from catalog.models import Package
 from payments import money
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
+from sessions_app import workflow
 from sessions_app.models import Session, SessionDetail
 from sessions_app.models.client import ClientType
 from sessions_app.models.detail import ReferenceType
 from sessions_app.reports.periods import Period
 from sessions_app.reports.shares import split
-from sessions_app.statements import AGREED
 from sessions_app.states import Status
 
 AMOUNT = DecimalField(max_digits=14, decimal_places=2)
@@ -250,7 +250,7 @@ def standing() -> QuerySet[Session]:
     kept = Case(When(status=Status.CANCELED, then=F("kept_amount")), default=F("total"), output_field=AMOUNT)
     charged = Case(
         When(status=Status.CANCELED, then=F("kept_amount")),
-        When(status__in=sorted(AGREED), then=F("total")),
+        When(status__in=sorted(workflow.AGREED), then=F("total")),
         default=ZERO,
         output_field=AMOUNT,
     )

@@ -30,6 +30,7 @@ FIELDS = {
     "title": "event_description",
     "notes": "special_notes",
     "commission_override": "commission",
+    "percent": "commission",
 }
 
 

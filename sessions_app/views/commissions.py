@@ -196,7 +196,9 @@ def session_commission(request: HttpRequest, code: str) -> HttpResponse:
             "shows_price": True,
             "act_reason": why_fixed(present),
             "act_label": _("Save"),
-            "cancel_url": reverse("session-people", args=[present.code]),
+            "cancel_url": present.get_absolute_url()
+            if present.is_appointment
+            else reverse("session-people", args=[present.code]),
             "nav": "session-list",
         }
 
@@ -307,7 +309,8 @@ class Share:
 def _shares(session: Session) -> list[Share]:
     shares = []
     for person in people_on(session):
-        rate = rates.rate_of(session.commission_override, person.commission_rate)
+        usual = rates.DEFAULT_RATE if session.is_appointment else None
+        rate = rates.rate_of(session.commission_override, person.commission_rate, default=usual)
         if rate is None:
             shares.append(Share(person, "", _("no rate: earns no commission"), None))
         else:
