@@ -86,13 +86,13 @@ SYSTEM_REASONS = {
 
 def name_of(row: "Transition") -> str:
     """What the move is called on its button."""
-    own = APPOINTMENT_MOVES if workflow.APPOINTMENTS.get(row.name) is row else {}
+    own = APPOINTMENT_MOVES if workflow.is_of_appointments(row) else {}
     return str(own.get(row.name) or MOVES[row.name])
 
 
 def done_by(row: "Transition", *, no_show: bool = False) -> str:
     """What is said afterwards; with names for what the move has set."""
-    if workflow.APPOINTMENTS.get(row.name) is not row:
+    if not workflow.is_of_appointments(row):
         return str(DONE[row.name])
     return str(NO_SHOW_DONE if no_show else APPOINTMENT_DONE.get(row.name) or DONE[row.name])
 

@@ -457,6 +457,11 @@ def row_of(session_type: str, name: str) -> Transition:
     return machine[name] if name in machine else (PHOTOGRAPHY | APPOINTMENTS)[name]
 
 
+def is_of_appointments(row: Transition) -> bool:
+    """Which of the machines a row belongs to: they share some names, and not what these mean."""
+    return APPOINTMENTS.get(row.name) is row
+
+
 def transitions_from(status: str) -> list[Transition]:
     """The rows that leave a state, in the order of their table; the states that both machines share are final."""
     rows = (*PHOTOGRAPHY.values(), *APPOINTMENTS.values())

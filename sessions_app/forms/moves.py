@@ -19,7 +19,7 @@ from sessions_app.forms.money import (
     method_field,
     same_document_field,
 )
-from sessions_app.workflow import APPOINTMENTS, Transition
+from sessions_app.workflow import Transition, is_of_appointments
 from studio.fields import AmountField
 from studio.roles import Role
 
@@ -192,6 +192,6 @@ APPOINTMENT_FORMS: dict[str, type[MoveForm]] = {
 
 
 def form_of(row: Transition) -> type[MoveForm]:
-    """What the move asks for; the machines share some names, and not what they ask."""
-    forms_of = APPOINTMENT_FORMS if APPOINTMENTS.get(row.name) is row else FORMS
+    """What the move asks for."""
+    forms_of = APPOINTMENT_FORMS if is_of_appointments(row) else FORMS
     return forms_of.get(row.name, MoveForm)

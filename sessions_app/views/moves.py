@@ -98,7 +98,7 @@ def _answer(request: HttpRequest, code: str, name: str) -> HttpResponse:
 
 
 def template_of(transition: Transition) -> str:
-    own = APPOINTMENT_TEMPLATES if workflow.APPOINTMENTS.get(transition.name) is transition else TEMPLATES
+    own = APPOINTMENT_TEMPLATES if workflow.is_of_appointments(transition) else TEMPLATES
     return own.get(transition.name, "sessions_app/move.html")
 
 

@@ -354,7 +354,6 @@ def test_an_artist_books_moves_completes_and_reads_the_commission(
         page.fill("[name=price]", "640")
         page.select_option("[name=duration]", "90")
         expect(page.locator("#room")).to_contain_text("14:00 to 15:30")
-        nico.look("appointment-new")
         nico.submit()
         session = Session.objects.get()
         nico.told(f"{session.code} is booked")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from payments.models import CommissionLine, Payment
 from scheduling.models import StaffReservation
+from sessions_app import integrity
 from sessions_app.importing import acts, reading, task, values, writing
 from sessions_app.importing.columns import guessed, missing
 from sessions_app.importing.reading import Unreadable
@@ -229,6 +230,9 @@ def test_appointments_come_in_with_their_state_and_whole_history(shop):
     assert not CommissionLine.objects.exclude(amount=0).exists()
     assert not Notice.objects.exists()
     assert not OutgoingEmail.objects.exists()
+    # Nor does the nightly check find anything odd about it.
+    looked = {name: integrity.look(check, timezone.now()).count for name, check in integrity.CHECKS.items()}
+    assert not any(looked.values()), looked
 
 
 def test_errors_name_row_column_value_and_reason_and_nothing_is_written(shop):

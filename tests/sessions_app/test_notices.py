@@ -14,7 +14,7 @@ from django.utils import translation
 
 from scheduling.slots import Span, whole_days
 from sessions_app import jobs, notices, workflow
-from sessions_app.actions import book, editing, pay, people, request, shoot, time_off
+from sessions_app.actions import appoint, book, editing, pay, people, request, shoot, time_off
 from sessions_app.models import Session, SessionDetail
 from studio.models import Notice, User
 from studio.notices import KINDS, lines
@@ -45,6 +45,7 @@ class Stage:
             "elena": studio.editor,
             "peter": person(Role.EDITOR),
             "nico": person(Role.ARTIST),
+            "sara": person(Role.ARTIST),
             "all": person(Role.COORDINATOR, Role.PHOTOGRAPHER, Role.EDITOR),
             "nobody": person(),
             "former coordinator": person(Role.COORDINATOR, is_active=False),
@@ -188,6 +189,33 @@ def block(stage: Stage, name: str, by: str) -> None:
     time_off.block(stage[name], span=days, by=stage[by], now=stage.now)
 
 
+def booked(stage: Stage) -> Session:
+    """An appointment of nico's."""
+    start = stage.studio.now + timedelta(days=40)
+    return appoint.book(
+        client=stage.studio.client,
+        artist_id=stage["nico"].pk,
+        span=Span(start, start + HOUR),
+        by=stage["carlos"],
+        now=stage.now,
+    )
+
+
+def of_appointment(act: Callable[[Stage, Session], Any]) -> Callable[[Stage], Any]:
+    """What happens to an appointment of which everybody knows."""
+
+    def acted(stage: Stage) -> None:
+        session = booked(stage)
+        Notice.objects.all().delete()
+        act(stage, session)
+
+    return acted
+
+
+def change(stage: Stage, session: Session, **values: Any) -> None:
+    appoint.change(session, by=stage["carlos"], now=stage.now, **values)
+
+
 def broken_books(stage: Stage) -> None:
     SessionDetail.objects.all().delete()
     jobs.validate_integrity(stage.now)
@@ -248,6 +276,31 @@ TABLE: list[tuple[str, str, Callable[[Stage], Any], dict[str, list[str]]]] = [
     ("canceled by the system", "Pre-scheduled", unpaid_at_midnight, {"ana": ["assignment_off"]}),
     ("paid, not confirmed", "Pre-scheduled", paid_at_midnight, all_of(COORDINATORS, "paid_but_unconfirmed")),
     ("broken books", "Pre-scheduled", broken_books, {"gabriela": ["integrity_issue"]}),
+    ("appointment booked", "Request", booked, {"nico": ["appointment_booked"]}),
+    (
+        "appointment moved",
+        "Request",
+        of_appointment(lambda s, a: change(s, a, span=Span(a.starts_at + HOUR, a.ends_at + HOUR))),
+        {"nico": ["appointment_moved"]},
+    ),
+    (
+        "appointment put on hold",
+        "Request",
+        of_appointment(lambda s, a: a.hold(by=s["carlos"], now=s.now)),
+        {"nico": ["appointment_changed"]},
+    ),
+    (
+        "appointment given to another",
+        "Request",
+        of_appointment(lambda s, a: change(s, a, artist_id=s["sara"].pk)),
+        {"nico": ["appointment_given"], "sara": ["appointment_given"]},
+    ),
+    (
+        "appointment changed by its artist",
+        "Request",
+        of_appointment(lambda s, a: a.hold(by=s["nico"], now=s.now)),
+        {},
+    ),
     ("time off by the office", "Request", lambda s: block(s, "diego", by="carlos"), {"diego": ["time_off_changed"]}),
     ("time off of their own", "Request", lambda s: block(s, "diego", by="diego"), {}),
     ("deleted", "Completed", lambda s: book.delete_session(s.session, by=s["gabriela"], now=s.now), {}),
