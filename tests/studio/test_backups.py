@@ -217,8 +217,8 @@ def test_what_comes_back_still_refuses_a_double_booking(at_work, name):
         opened.execute("SET search_path = public")
         held = "scheduling_roomreservation"
         (columns,) = opened.execute(
-            "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = %s AND "
-            "column_name <> 'id'",
+            "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_schema = 'public' AND "
+            "table_name = %s AND column_name <> 'id'",
             [held],
         ).fetchone()
         twice = f"INSERT INTO {held} ({columns}) SELECT {columns} FROM {held} WHERE released_at IS NULL"
