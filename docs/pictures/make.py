@@ -135,6 +135,16 @@ def cancel(page: Page) -> None:
     page.locator("main textarea").blur()
 
 
+def board(page: Page) -> None:
+    page.goto("/appointments/")
+
+
+def report(page: Page) -> None:
+    page.goto("/reports/money/")
+    page.wait_for_selector("canvas")
+    page.wait_for_timeout(1500)  # the bars grow
+
+
 # Each picture: who looks, on what, at which page.
 PICTURES: dict[str, tuple[str, tuple[int, int], Callable[[Page], None]]] = {
     "home": ("carlos", DESK, home),
@@ -143,6 +153,8 @@ PICTURES: dict[str, tuple[str, tuple[int, int], Callable[[Page], None]]] = {
     "cancel": ("carlos", DESK, cancel),
     "photographer-phone": ("diego", PHONE, home),
     "editor": ("elena", (1440, 480), home),
+    "board": ("carlos", DESK, board),
+    "report": ("carlos", (1440, 1000), report),
 }
 
 
