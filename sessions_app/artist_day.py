@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from payments.models import CommissionLine, Payment
 from scheduling.models import StaffReservation
@@ -92,7 +93,7 @@ def _taken(row: StaffReservation) -> Taken:
         start, end = row.starts_at, row.ends_at
         return Taken(
             kind="off",
-            title=_("Time off"),
+            title=pgettext("reservation", "Time off"),
             client="",
             code="",
             status="",

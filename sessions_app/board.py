@@ -31,7 +31,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
 from scheduling.models import AssignmentStatus, Room, RoomStatus, StaffReservation
@@ -493,7 +493,7 @@ def _lanes(resources: QuerySet, name: str) -> list[Lane]:
     for pk, label, during, code, status, description, client, starts_at, kind in rows:
         lane = lanes.setdefault(pk, Lane(label, []))
         if during is not None:
-            title = (description or client) if code else _("Time off")
+            title = (description or client) if code else pgettext("reservation", "Time off")
             if code and during.lower < starts_at:
                 if kind == workflow.APPOINTMENT:
                     title = _("%(title)s (preparation included)") % {"title": title}

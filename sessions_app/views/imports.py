@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sessions_app.forms.imports import ColumnsForm, UploadForm
@@ -189,7 +189,7 @@ def _what(name: str) -> str:
     return {
         "client_new": _("new client"),
         "client_known": _("in the book already"),
-        "appointment_active": _("active"),
+        "appointment_active": pgettext("appointment", "active"),
         "appointment_waiting": _("on hold"),
         "appointment_completed": _("completed"),
         "appointment_canceled": _("canceled"),
