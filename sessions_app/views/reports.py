@@ -170,7 +170,7 @@ def _step_line(row: money.Row, step: Step) -> Line:
 
 def _package_label(made: money.Report, key: int) -> str:
     if key == money.NO_PACKAGE:
-        return _("Items without a package")
+        return _("Without a package")
     return made.package_names.get(key) or _("A package that is no longer in the catalogue")
 
 
