@@ -223,7 +223,9 @@ def _refuse_gone(person: "User", role: Role) -> None:
     else:
         text, field = _("%(person)s no longer photographs for the studio: put somebody else on first."), "photographer"
     raise PhotographerNotAvailable(
-        text % {"person": person.full_name}, field=field, details={field: person.pk, "conflicts": []}
+        text % {"person": person.full_name},
+        field=field,
+        details={field: person.pk, "conflicts": [], "failed": ["gone"]},
     )
 
 

@@ -16,17 +16,18 @@ from django.utils.translation import gettext as _
 from payments import money
 from payments.models import PaymentMethod
 from scheduling.models import AssignmentStatus, StaffReservation
-from scheduling.slots import Span
+from scheduling.slots import Span, instant
 from sessions_app import workflow
 from sessions_app.actions import appoint
+from sessions_app.actions.reach import require_reach
 from sessions_app.models import Client, Session
-from studio.conf import STUDIO
 from studio.errors import (
     InvalidInput,
     InvalidStateTransition,
     PhotographerNotAvailable,
     SessionNotFound,
 )
+from studio.roles import Perm
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -64,7 +65,7 @@ def create_session(payload: Mapping[str, Any], *, by: "User | None" = None) -> i
                 artist_id=_id(_needed(payload, "artist_id"), "artist"),
                 span=_span(_needed(payload, "start"), _needed(payload, "end")),
                 price=_price(payload.get("price")),
-                notes=payload.get("notes") or "",
+                notes=_text(payload.get("notes"), "notes"),
                 by=by,
                 now=timezone.now(),
             )
@@ -86,7 +87,7 @@ def update_session(session_id: int, payload: Mapping[str, Any], *, by: "User | N
         now = timezone.now()
         try:
             with appoint.together():
-                session = _appointment(session_id)
+                session = _appointment(session_id, by=by)
                 changes = _changes(session, payload)
                 # What is canceled takes no more changes: first those, then the state.
                 if changes:
@@ -105,15 +106,16 @@ def complete_session(session_id: int, payment: Mapping[str, Any], *, by: "User |
     an appointment that is not there, is completed or canceled already, or still on hold.
     """
     with translation.override("es"):
-        method = METHOD_OF.get(payment.get("method"))
-        if method is None:
+        word = payment.get("method")
+        if not isinstance(word, str) or word not in METHOD_OF:
             raise InvalidInput(
                 _("Choose cash, card or transfer."),
                 field="method",
-                details={"method": str(payment.get("method")), "allowed": list(METHOD_OF)},
+                details={"method": str(word), "allowed": list(METHOD_OF)},
             )
         with appoint.together():
-            session = _appointment(session_id).complete(by=by, method=method)
+            method = METHOD_OF[word]
+            session = _appointment(session_id, by=by).complete(by=by, method=method)
             # The settling is the last row that was written: nothing can be paid for a completed appointment.
             return session.payments.order_by("id").values_list("pk", flat=True).last()
 
@@ -125,7 +127,7 @@ def cancel_session(session_id: int, as_no_show: bool = False, *, by: "User | Non
     ``ValueError`` for an appointment that is not there, is completed, or was canceled in the other way.
     """
     with translation.override("es"), appoint.together():
-        session = _appointment(session_id, lock=True)
+        session = _appointment(session_id, by=by)
         # To cancel what is canceled is no error of the requirement's, and changes nothing.
         if session.is_canceled and session.no_show == as_no_show:
             return
@@ -183,7 +185,7 @@ def _changes(session: Session, payload: Mapping[str, Any]) -> dict[str, Any]:
     if "price" in payload:
         changes["price"] = _price(payload["price"])
     if "notes" in payload:
-        changes["notes"] = payload["notes"] or ""
+        changes["notes"] = _text(payload["notes"], "notes")
     if "artist_id" in payload:
         changes["artist_id"] = _id(payload["artist_id"], "artist")
     if "commission_override" in payload:
@@ -222,7 +224,7 @@ def _status_to_enter(word: Any) -> str:
 
 def _statuses(words: Any) -> list[str]:
     asked = [words] if isinstance(words, str) else list(words) if isinstance(words, list | tuple | set) else [None]
-    unknown = [str(word) for word in asked if word not in STATUS_OF]
+    unknown = [str(word) for word in asked if not isinstance(word, str) or word not in STATUS_OF]
     if unknown:
         raise InvalidInput(
             _("There is no such state: %(states)s.") % {"states": ", ".join(unknown)},
@@ -232,12 +234,14 @@ def _statuses(words: Any) -> list[str]:
     return [STATUS_OF[word] for word in asked]
 
 
-def _appointment(session_id: Any, *, lock: bool = False) -> Session:
-    known = Session.objects.present().filter(session_type=workflow.APPOINTMENT)
-    known = known.select_for_update(no_key=True) if lock else known
+def _appointment(session_id: Any, *, by: "User | None") -> Session:
+    """The appointment, locked until the end of the act, for somebody who may manage it."""
+    known = Session.objects.present().filter(session_type=workflow.APPOINTMENT).select_for_update(no_key=True)
     found = known.filter(pk=session_id).first() if isinstance(session_id, int) else None
     if found is None:
         raise SessionNotFound
+    if by is not None:
+        require_reach(found, by=by, perm=Perm.APPOINTMENT_MANAGE_OWN)
     return found
 
 
@@ -256,19 +260,29 @@ def _id(value: Any, field: str) -> int:
 
 def _span(start: Any, end: Any) -> Span:
     begins, ends = _aware(start, "start"), _aware(end, "end")
-    if ends <= begins:
-        raise InvalidInput(_("An appointment ends after it starts."), field="end")
-    return Span(begins, ends)
+    try:
+        # It compares instants: by the clock, an hour that comes twice would end before it began.
+        return Span(begins, ends)
+    except ValueError as backwards:
+        raise InvalidInput(_("An appointment ends after it starts."), field="end") from backwards
 
 
 def _aware(value: Any, field: str) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidInput(_("This is no date and time: %(value)s.") % {"value": value}, field=field)
-    return value if value.tzinfo is not None else value.replace(tzinfo=STUDIO.zone)
+    if value.tzinfo is not None:
+        return value
+    try:
+        return instant(value.date(), value.time())
+    except ValueError as skipped:
+        raise InvalidInput(_("This date and time do not exist in the studio's time zone."), field=field) from skipped
 
 
 def _price(value: Any) -> Decimal | None:
-    return None if value is None else money.quantise(_decimal(value, "price"))
+    if value is None:
+        return None
+    price = _decimal(value, "price")
+    return money.quantise(price) if abs(price) <= money.LARGEST else price
 
 
 def _decimal(value: Any, field: str) -> Decimal:
@@ -296,5 +310,14 @@ def _refuse_unknown(payload: Mapping[str, Any], known: set[str] | frozenset[str]
         )
 
 
+def _text(value: Any, field: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(_("This is no text: %(value)s.") % {"value": value}, field=field)
+    return value or ""
+
+
 def _clash(busy: PhotographerNotAvailable) -> PhotographerNotAvailable:
+    """D31; somebody who takes no appointments any more is in nobody's way."""
+    if busy.details.get("failed") == ["gone"]:
+        return busy
     return PhotographerNotAvailable(f"{CLASH}: {busy.message}", details=busy.details, field=busy.field)

@@ -224,7 +224,7 @@ def settle_advance(session: "Session", act: Act) -> None:
     advance = advance_of(account, gives_back=gives_back)
     session.kept_amount = advance.kept
     session.refund_reason = ""
-    if account.net_paid > 0:
+    if account.net_paid > 0 or account.pending_in:
         session.refund_reason = ADVANCE_GOES_BACK if gives_back else ADVANCE_IS_KEPT
     act.account = None
     if advance.back > 0:

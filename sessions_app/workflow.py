@@ -230,7 +230,7 @@ def no_show_is_the_clients(facts: Facts) -> Blocker | None:
 
 def keeping_is_chosen(facts: Facts) -> Blocker | None:
     """What happens to an advance is decided by who cancels, with the reason; only the default needs none (D40)."""
-    if facts.net_paid <= 0 or facts.refund is None:
+    if facts.net_paid + facts.pending_in <= 0 or facts.refund is None:
         return None
     if facts.refund == refunds_by_default(facts.initiator, no_show=facts.no_show) or facts.refund_note.strip():
         return None

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from scheduling import booking
@@ -100,8 +101,8 @@ def book_for_new_client(client: Client, *, by: "User", now: datetime, **appointm
     """Write a new client and their appointment down in one act: one that is refused leaves no client behind.
 
     ``client`` is not saved yet, ``appointment`` is what ``book`` takes. An artist keeps no client book: somebody whose
-    e-mail is in it already is booked as they are there, and the artist is not told that they were. Raises as ``book``,
-    and for the office ``InvalidInput`` for an e-mail that another client has.
+    e-mail is in it already is booked as they are there, which stands in the audit log (ADR 13). Raises as ``book``, and
+    for the office ``InvalidInput`` for an e-mail that another client has.
     """
     with audit.act():
         _require_books_for(appointment["artist_id"], by)
@@ -121,6 +122,10 @@ def book_series(
             _("A series has 1 to %(most)d sittings.") % {"most": LONGEST_SERIES}, field="times", details={}
         )
     with audit.act():
+        _require_books_for(appointment["artist_id"], by)
+        whose: Client | _Vouched = client if client.pk is not None else _written_down(client, by=by)
+        # The client before the artist, as in every booking: two acts then never wait for each other.
+        _bookable(whose, by)
         found = clashes(spans, artist_id=appointment["artist_id"], lock=True)
         if found:
             raise InvalidInput(
@@ -128,10 +133,6 @@ def book_series(
                 field="times",
                 details={"failed": ["clashes"], "clashes": [each.error.details for each in found]},
             )
-        whose: Client | _Vouched = client
-        if client.pk is None:
-            _require_books_for(appointment["artist_id"], by)
-            whose = _written_down(client, by=by)
         name = (title.strip() or client.full_name)[:SERIES_TITLE]
         return [
             book(client=whose, span=span, title=f"{name} {place}/{len(spans)}", by=by, now=now, **appointment)
@@ -272,26 +273,31 @@ def _written_down(client: Client, *, by: "User") -> "Client | _Vouched":
     client.clean()
     if allows(by, Perm.CLIENT_CREATE):
         return add_unknown_client(client, by=by)
-    known = Client.objects.bookable().filter(email__iexact=client.email).first() if client.email else None
-    if known is None:
-        _refuse_gone_client(client)
-        client.save(force_insert=True)
-        audit.record("client_created", by=by, about=client)
-    return _Vouched(known or client)
+    try:
+        with transaction.atomic():
+            client.save(force_insert=True)
+    except IntegrityError as taken:
+        if "client_email_unique" not in str(taken):
+            raise
+        return _Vouched(_known_by_email(client.email, by=by))
+    audit.record("client_created", by=by, about=client)
+    return _Vouched(client)
 
 
-def _refuse_gone_client(client: Client) -> None:
-    """Their e-mail is in the book, of somebody who may not be booked: the office knows why."""
-    if Client.objects.filter(email__iexact=client.email).exists():
+def _known_by_email(email: str, *, by: "User") -> Client:
+    """The client of the book who has it; the log keeps which artist came upon whom."""
+    known = Client.objects.filter(email__iexact=email).first()
+    if known is None or known.deleted_at is not None or not known.active:
+        # The office knows why.
         raise InvalidInput(_("This client cannot be booked: ask the office."), field="email")
+    audit.record("client_found_by_email", by=by, about=known)
+    return known
 
 
 # -- when --------------------------------------------------------------------------------------------------------------
 
 
 def _refuse_bad_span(span: Span) -> None:
-    if span.end <= span.start:
-        raise InvalidInput(_("An appointment ends after it starts."), field="end")
     if span.duration > timedelta(hours=STUDIO.max_session_hours):
         raise InvalidInput(_("A session lasts 24 hours at most."), field="end")
 

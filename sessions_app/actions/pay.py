@@ -13,6 +13,7 @@ from payments import earnings, ledger
 from payments.models import Payment
 from sessions_app import sentences, workflow
 from sessions_app.actions.reach import locked_for
+from sessions_app.effects import ADVANCE_IS_KEPT
 from sessions_app.models import Session
 from studio import audit
 from studio.conf import STUDIO
@@ -169,6 +170,10 @@ def verify(payment: Payment, *, by: "User", now: datetime) -> Payment:
         _refuse_refund(payment)
         with _commissions_follow(session, payment, _("Paid after the delivery"), by=by, now=now):
             ledger.verify(payment, by=by, now=now)
+        if session.is_appointment and session.refund_reason == ADVANCE_IS_KEPT:
+            # Whoever canceled chose to keep the advance, also the part that was only seen to arrive now (D40).
+            session.kept_amount += payment.amount
+            session.save(update_fields=["kept_amount"])
         if session.is_canceled and (owed := _not_written_down(session)) > 0:
             _owe(session, owed, by=by, now=now)
     return payment

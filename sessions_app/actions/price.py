@@ -118,6 +118,7 @@ def remove_line(session: Session, *, line_id: int, by: "User", now: datetime) ->
     with audit.act():
         session = _open(session, by=by, now=now, what="remove_line")
         _line(session, line_id).delete()
+        _leave_open_without_lines(session)
         _reprice(session, by=by, now=now)
 
 
@@ -133,6 +134,7 @@ def remove_package(
         lines.delete()
         if drop_discount:
             session.discount, session.discount_reason = money.ZERO, ""
+        _leave_open_without_lines(session)
         _reprice(session, by=by, now=now)
 
 
@@ -256,17 +258,33 @@ def enter_price(session: Session, price: Decimal | None, *, by: "User | None") -
         return
     if session.lines.exists():
         raise InvalidInput(_("The price follows from the lines: change them."), field="price")
+    if price is None:
+        _refuse_paid_towards(session)
+    before = session.price
+    session.discount, session.discount_reason = money.ZERO, ""
+    for name, value in entered(price).items():
+        setattr(session, name, value)
+    audit.record("price_changed", by=by, about=session, before=str(before), after=str(price))
+
+
+def _refuse_paid_towards(session: Session) -> None:
     state = ledger.account(session)
-    if price is None and (state.total_paid or state.pending_in):
+    if state.total_paid or state.pending_in:
         raise ImmutableSession(
             _("Money was paid towards this price: it cannot be left open any more."),
             field="price",
             details={"failed": ["paid_towards_it"]},
         )
-    before = session.price
-    for name, value in entered(price).items():
+
+
+def _leave_open_without_lines(session: Session) -> None:
+    """With its last line an appointment loses its price: what was entered before the first one is gone (D39)."""
+    if not session.is_appointment or session.lines.exists():
+        return
+    _refuse_paid_towards(session)
+    session.discount, session.discount_reason = money.ZERO, ""
+    for name, value in entered(None).items():
         setattr(session, name, value)
-    audit.record("price_changed", by=by, about=session, before=str(before), after=str(price))
 
 
 def _sell_item(item: Item, quantity: int) -> Line:
@@ -330,6 +348,13 @@ def _reckon(session: Session, lines: Iterable[SessionDetail | Line]) -> None:
     """Bring subtotal, total and a deposit that is still asked for in line with the lines; refuse what a state cannot
     carry."""
     lines = list(lines)
+    if session.is_appointment and not lines:
+        # One figure, entered as it is (D39): there is nothing to take a discount from.
+        if session.discount:
+            raise InvalidInput(
+                _("This price was entered as one figure: change it on the page of the appointment."), field="discount"
+            )
+        return
     session.subtotal = sum((line.line_subtotal for line in lines), money.ZERO)
     try:
         session.total = money.total(session.subtotal, session.transportation_cost, session.discount)

@@ -172,7 +172,7 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
     elif transition is workflow.APPOINTMENTS["complete"]:
         context |= _about_the_settling(fresh, account)
     elif transition is workflow.APPOINTMENTS["cancel"]:
-        context |= _about_the_advance(account, form, by)
+        context |= _about_the_advance(account, form)
     elif transition.name == "cancel":
         context |= _about_the_refund(fresh, account, form, now)
     elif transition.name in ("negotiate", "preschedule") and (risk := risk_of(fresh)):
@@ -278,7 +278,7 @@ def _usual_method(session: Session) -> str:
     return last.payment_method if last is not None else PaymentMethod.CASH
 
 
-def _about_the_advance(account: Account, form: MoveForm, by: Any) -> dict[str, Any]:
+def _about_the_advance(account: Account, form: MoveForm) -> dict[str, Any]:
     """What goes back and what is kept, by who cancels; and the choice, where there is an advance (D40)."""
     context: dict[str, Any] = {}
     if account.net_paid > account.pending_refunds:
@@ -290,12 +290,11 @@ def _about_the_advance(account: Account, form: MoveForm, by: Any) -> dict[str, A
         ]
         context["advance"] = advance_table(account)
     if account.pending_in:
-        context["warning"] = _("%(amount)s waits to be verified and is no part of the refund.") % {
+        context["warning"] = _("%(amount)s waits to be verified and is in none of these amounts.") % {
             "amount": sentences.money(account.pending_in)
         }
-        context["warning_why"] = _("What is verified afterwards is owed back whole.")
-        if allows(by, Perm.PAYMENT_VERIFY):
-            context["warning_why"] = _("Verify or reject it first. What is verified afterwards is owed back whole.")
+        context["warning_why"] = _("What is verified afterwards goes the way that is chosen here.")
+    context["asks_refund"] = "advance" in context or bool(account.pending_in)
     return context
 
 

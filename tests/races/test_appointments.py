@@ -5,11 +5,14 @@ from functools import partial
 import pytest
 
 from payments.models import CommissionLine, Payment
+from scheduling import booking
 from scheduling.slots import Span
 from sessions_app import workflow
 from sessions_app.actions import appoint
-from sessions_app.models import Session
-from tests.factories.domain import at
+from sessions_app.models import Client, Session
+from studio import audit
+from studio.roles import Role
+from tests.factories.domain import at, person
 from tests.factories.shop import Shop
 from tests.races import guards
 from tests.races.together import FEWER, HALF, WIDTH, Act, Crowd, Tally, assert_typed, show, winners
@@ -103,4 +106,82 @@ def test_series_is_booked_whole_or_not_at_all(shop, crowd, tally):
         line.add(outcomes, broken=abs(Session.objects.count() - before - 3))
         assert_typed(outcomes, "INVALID_INPUT")
         assert len(winners(outcomes)) == 1
+    assert line.broken == 0
+
+
+def one_and_many(shop: Shop, number: int, *, artist_first: bool = False) -> list[Act]:
+    """Half book one sitting, half a series, for one client with one artist; at different hours, so that all could."""
+
+    def single(when: Span) -> None:
+        with audit.act():
+            if artist_first:
+                booking.lock_people([shop.artist.pk])
+            shop.book(when)
+
+    acts: list[Act] = []
+    for turn in range(WIDTH):
+        spans = [
+            Span(
+                at(f"2028-{1 + number:02}-{day:02}", f"{turn % 24:02}:{30 * (turn // 24):02}"),
+                at(f"2028-{1 + number:02}-{day:02}", f"{turn % 24:02}:{30 * (turn // 24) + 15:02}"),
+            )
+            for day in (10, 11)
+        ]
+        series_of_two = partial(
+            appoint.book_series,
+            spans,
+            client=shop.client,
+            artist_id=shop.artist.pk,
+            by=shop.coordinator,
+            now=shop.now,
+        )
+        acts.append(partial(single, spans[0]) if turn % 2 else series_of_two)
+    return acts
+
+
+def test_series_and_single_bookings_never_deadlock(shop, crowd, tally):
+    line = tally("series beside single ones")
+    crowd.deadlock_timeout = "10ms"
+    for number in range(FEWER):
+        outcomes = crowd.race(one_and_many(shop, number))
+        line.add(outcomes, broken=WIDTH - len(winners(outcomes)))
+    assert line.broken == 0
+
+
+def test_the_artist_locked_before_the_client_deadlocks(shop, crowd, tally):
+    line, numbers = tally("series beside single ones, CONTROL"), iter(range(12))
+    crowd.deadlock_timeout = "10ms"
+
+    def attempt() -> int:
+        outcomes = crowd.race(one_and_many(shop, next(numbers), artist_first=True))
+        line.add(outcomes, broken=sum(outcome.code == "OperationalError" for outcome in outcomes))
+        return line.broken
+
+    show(attempt)
+
+
+def new_client(shop: Shop, number: int) -> list[Act]:
+    """Each of many artists writes the same new client down."""
+    artists = [person(Role.ARTIST) for _ in range(WIDTH)]
+    day = f"2029-{1 + number:02}-10"
+    return [
+        partial(
+            appoint.book_for_new_client,
+            Client(full_name="Walk In", email=f"walk.in{number}@example.test", primary_phone="5555"),
+            artist_id=artist.pk,
+            span=Span(at(day, "10:00"), at(day, "11:00")),
+            by=artist,
+            now=shop.now,
+        )
+        for artist in artists
+    ]
+
+
+def test_one_new_client_is_written_down_once_by_many_artists(shop, crowd, tally):
+    """The unique index is the guard; without its translation they would see an integrity error."""
+    line = tally("a new client by many artists")
+    for number in range(FEWER):
+        outcomes = crowd.race(new_client(shop, number))
+        clients = Client.objects.filter(email=f"walk.in{number}@example.test").count()
+        line.add(outcomes, broken=abs(clients - 1) + WIDTH - len(winners(outcomes)))
     assert line.broken == 0

@@ -1,6 +1,7 @@
 """Every sentence of the tattoo service and of its session model, by section. Dates and names are of our own shop."""
 
-from datetime import datetime, time, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from payments import ledger
 from payments.models import CommissionLine, Payment
 from scheduling.models import StaffReservation
-from sessions_app.actions import pay, people
+from sessions_app.actions import appoint, pay, people, price
 from sessions_app.actions.request import When
 from sessions_app.appointments import (
     cancel_session,
@@ -20,12 +21,13 @@ from sessions_app.appointments import (
     list_sessions,
     update_session,
 )
-from sessions_app.models import Session
+from sessions_app.models import Client, Session
 from studio.conf import STUDIO
-from studio.errors import AccessDenied, PhotographerNotAvailable, SessionNotFound, StudioError
+from studio.errors import AccessDenied, InvalidInput, PhotographerNotAvailable, SessionNotFound, StudioError
+from studio.models import AuditEvent
 from studio.roles import Role
-from tests.factories.domain import ClientFactory, Studio, at, person
-from tests.factories.shop import MONDAY, Shop
+from tests.factories.domain import ClientFactory, ItemFactory, Studio, at, person
+from tests.factories.shop import MONDAY, Shop, span
 
 pytestmark = pytest.mark.django_db
 
@@ -571,3 +573,107 @@ def test_artists_schedule_is_answered_by_an_index(shop: Shop):
         plan = rows.explain()
     assert "reservation_of_staff" in plan
     assert rows.count() == 1
+
+
+# -- what a second look found ------------------------------------------------------------------------------------------
+
+
+def test_nobody_learns_by_an_empty_change_that_it_is_there(shop: Shop):
+    theirs = made(shop, artist_id=shop.other.pk)
+    cancel_session(theirs.pk)
+    for call in (
+        lambda: update_session(theirs.pk, {}, by=shop.artist),
+        lambda: update_session(theirs.pk, {"status": "Cancelada"}, by=shop.artist),
+        lambda: cancel_session(theirs.pk, by=shop.artist),
+        lambda: complete_session(theirs.pk, {"method": "Efectivo"}, by=shop.artist),
+    ):
+        with pytest.raises(SessionNotFound):
+            call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pk: update_session(pk, {"price": 1e30}),
+        lambda pk: update_session(pk, {"notes": 5}),
+        lambda pk: update_session(pk, {"status": [["Activa"]]}),
+        lambda pk: complete_session(pk, {"method": ["Efectivo"]}),
+    ],
+)
+def test_what_cannot_be_meant_is_a_value_error(call: Callable[[int], object], shop: Shop):
+    session = made(shop)
+    before = only(session.pk)
+    with pytest.raises(StudioError):
+        call(session.pk)
+    assert only(session.pk) == before
+
+
+def test_artist_who_left_is_no_conflict(shop: Shop):
+    """D31: nothing is in the way."""
+    session = made(shop)
+    shop.artist.is_active = False
+    shop.artist.save()
+    with pytest.raises(ValueError) as refused:
+        update_session(session.pk, {"start": at(MONDAY, "15:00"), "end": at(MONDAY, "16:00")})
+    assert not str(refused.value).startswith("Choque de horario")
+
+
+def test_half_an_hour_of_the_hour_that_comes_twice(shop: Shop):
+    """By the clock it ends before it begins: 01:45, and 01:15 an hour later."""
+    with STUDIO.overridden(time_zone="America/New_York"):
+        start = at("2027-11-07", "01:45")
+        told = payload(shop, start=start, end=(start.astimezone(UTC) + timedelta(minutes=30)))
+        assert only(create_session(told))["end"].hour == 1
+        with pytest.raises(ValueError):
+            create_session(payload(shop, start=datetime(2027, 3, 14, 2, 30), end=datetime(2027, 3, 14, 4)))  # noqa: DTZ001
+
+
+def test_pending_advance_goes_the_way_that_was_chosen(shop: Shop):
+    """D40: an artist cannot verify, so a transfer is often seen to arrive after the no-show."""
+    for number, (no_show, kept, owed) in enumerate(((True, "300.00", "0.00"), (False, "0.00", "300.00"))):
+        session = made(shop)
+        advance = pay.register_advance(
+            session,
+            amount=Decimal("300.00"),
+            method="Transfer",
+            document_number=f"T-{number}",
+            payment_date=shop.now.date(),
+            by=shop.coordinator,
+            now=shop.now,
+        )
+        cancel_session(session.pk, as_no_show=no_show)
+        pay.verify(advance, by=shop.coordinator, now=shop.now)
+        session.refresh_from_db()
+        assert session.kept_amount == Decimal(kept)
+        assert ledger.account(session).refund_owed == Decimal(owed)
+
+
+def test_entered_price_outlives_the_page_of_lines(shop: Shop):
+    """D39: one figure until the first line is sold, and open again when the last one goes."""
+    session = made(shop, price=1000)
+    price.set_price(session, by=shop.coordinator, now=shop.now)
+    with pytest.raises(InvalidInput):
+        price.set_price(session, by=shop.coordinator, now=shop.now, discount=Decimal("10.00"), discount_reason="Friend")
+    session.refresh_from_db()
+    assert session.price == 1000
+    line = price.add_item(session, item=ItemFactory(), quantity=2, by=shop.coordinator, now=shop.now)
+    session.refresh_from_db()
+    assert session.price == Decimal("90.00")
+    price.remove_line(session, line_id=line.pk, by=shop.coordinator, now=shop.now)
+    session.refresh_from_db()
+    assert (session.price, session.total) == (None, 0)
+
+
+def test_artist_who_types_an_e_mail_of_the_book_books_that_client(shop: Shop):
+    """ADR 13: nothing is doubled, and the log keeps it."""
+    typed = Client(full_name="Somebody", email=shop.client.email.upper(), primary_phone="1")
+    session = appoint.book_for_new_client(typed, artist_id=shop.artist.pk, span=span(), by=shop.artist, now=shop.now)
+    assert session.client == shop.client
+    assert AuditEvent.objects.filter(event="client_found_by_email", actor_id=shop.artist.pk).count() == 1
+    shop.client.active = False
+    shop.client.save()
+    again = Client(full_name="Somebody", email=shop.client.email, primary_phone="1")
+    with pytest.raises(InvalidInput):
+        appoint.book_for_new_client(
+            again, artist_id=shop.artist.pk, span=span("15:00", "16:00"), by=shop.artist, now=shop.now
+        )
