@@ -105,10 +105,11 @@ def takings(first_day: date, day: date) -> list[Takings]:
 def entries(first_day: date, day: date) -> list[Entry]:
     """Every line of these days in the order in which it happened, with session, client, people and receipt. One query.
 
-    What was verified and voided in them stands there twice, once with each sign.
+    What was verified and voided in them stands there twice, once with each sign. A settlement of 0.00 (D27) moved no
+    money, and is left out.
     """
     days = (first_day, day)
-    rows = Payment.objects.filter(Q(cash_day__range=days) | Q(void_cash_day__range=days)).select_related(
+    rows = Payment.objects.filter(Q(cash_day__range=days) | Q(void_cash_day__range=days), amount__gt=0).select_related(
         "session__client", "verified_by", "deleted_by", "receipt"
     )
     found = []

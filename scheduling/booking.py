@@ -73,14 +73,16 @@ def reserve_staff(
     now: datetime,
     notes: str = "",
     role: Role = Role.PHOTOGRAPHER,
+    holds: bool = True,
 ) -> StaffReservation:
     """Put a photographer on a session for a coverage, travel included (business rules 3.2, 10.2), or an artist (D25).
 
-    Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is unknown,
-    gone, not of this ``role``, or on the session already.
+    Without ``holds`` the time is free from the beginning, and nothing is in its way: it is canceled in the same act
+    (D26, D34). Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput`` for somebody who is
+    unknown, gone, not of this ``role``, or on the session already.
     """
     person = _of_role(lock_people([staff_id]), staff_id, role)
-    return _put_on(session_id, person, coverage, lead, by, now, notes)
+    return _put_on(session_id, person, coverage, lead, by, now, notes, holds=holds)
 
 
 def replace_staff(
@@ -246,6 +248,8 @@ def _put_on(
     by: "User | None",
     now: datetime,
     notes: str,
+    *,
+    holds: bool = True,
 ) -> StaffReservation:
     current = StaffReservation.objects.filter(session_id=session_id).exclude(
         assignment_status=AssignmentStatus.REASSIGNED
@@ -256,7 +260,8 @@ def _put_on(
             field="photographer",
             details={"failed": ["already_assigned"]},
         )
-    _refuse_staff_conflicts(person, coverage, session_id)
+    if holds:
+        _refuse_staff_conflicts(person, coverage, session_id)
     if lead:
         current.filter(is_lead_photographer=True).update(is_lead_photographer=False)
     with _constraint_speaks(None, person):
@@ -267,6 +272,7 @@ def _put_on(
             is_lead_photographer=lead,
             created_by=by,
             created_at=now,
+            released_at=None if holds else now,
             notes=notes,
         )
 

@@ -66,12 +66,14 @@ def book(
     title: str = "",
     notes: str = "",
     tentative: bool = False,
+    holds: bool = True,
 ) -> Session:
     """Book an artist: active at once, or on hold when it is ``tentative`` (D26). Any time, also past (D38).
 
     ``price`` in the studio's currency, None while it is open (D39). The artist's minutes before and after are held as
-    well. Raises ``AccessDenied``; ``PhotographerNotAvailable`` with what is in the way and nothing written;
-    ``InvalidInput`` for a client who is not active or not theirs, somebody who is no artist, a bad price or span.
+    well; without ``holds`` nothing is: for what the caller cancels in the same act (D26). Raises ``AccessDenied``;
+    ``PhotographerNotAvailable`` with what is in the way and nothing written; ``InvalidInput`` for a client who is not
+    active or not theirs, somebody who is no artist, a bad price or span.
     """
     with audit.act():
         _require_books_for(artist_id, by)
@@ -91,7 +93,7 @@ def book(
             estimated_editing_days=STUDIO.default_editing_days,
             **pricing.entered(price),
         )
-        row = _hold(session, artist_id, span, by=by, now=now)
+        row = _hold(session, artist_id, span, by=by, now=now, holds=holds)
         sync_grants(session, row.staff)
         notices.tell([row.staff], "appointment_booked", session, by=by)
     return session
@@ -302,7 +304,9 @@ def _refuse_bad_span(span: Span) -> None:
         raise InvalidInput(_("A session lasts 24 hours at most."), field="end")
 
 
-def _hold(session: Session, artist_id: int, span: Span, *, by: "User | None", now: datetime) -> StaffReservation:
+def _hold(
+    session: Session, artist_id: int, span: Span, *, by: "User | None", now: datetime, holds: bool = True
+) -> StaffReservation:
     artist = booking.lock_people([artist_id]).get(artist_id)
     return booking.reserve_staff(
         session_id=session.pk,
@@ -312,6 +316,7 @@ def _hold(session: Session, artist_id: int, span: Span, *, by: "User | None", no
         by=by,
         now=now,
         role=Role.ARTIST,
+        holds=holds,
     )
 
 

@@ -66,7 +66,7 @@ def upload(*, kind: str, file_name: str, raw: bytes, by: "User", now: datetime) 
 def choose_columns(found: Import, mapping: Mapping[str, int], *, by: "User") -> Import:
     """Which of theirs is which of ours; what was tried out before counts no more. Raises ``InvalidInput``."""
     with audit.act():
-        require(by, Perm.CLIENT_CREATE)
+        _require_so_many(found, by)
         head = sheet(found).head
         wrong = [place for place in mapping.values() if not 0 <= place < len(head)]
         lacking = columns.missing(found.kind, mapping)
@@ -88,13 +88,14 @@ def choose_columns(found: Import, mapping: Mapping[str, int], *, by: "User") -> 
 def check(found: Import, *, by: "User", now: datetime) -> bool:
     """Have the worker try it out: everything is done, and undone. False when that is under way already.
 
-    Raises ``InvalidInput`` while columns are missing, ``InvalidStateTransition`` once it is written.
+    Raises ``InvalidInput`` while columns are missing, ``InvalidStateTransition`` once it is written, ``AccessDenied``
+    for a file that is too large for them: trying it out holds the artists as long as writing it does.
     """
     with audit.act():
-        require(by, Perm.CLIENT_CREATE)
+        _require_so_many(found, by)
         if columns.missing(found.kind, found.mapping):
             raise InvalidInput(_("Choose the columns that are needed, each once."))
-        return _queue(found, [ImportState.UPLOADED, ImportState.CHECKED], ImportState.CHECKING, now=now)
+        return _queue(found, [ImportState.UPLOADED, ImportState.CHECKED], ImportState.CHECKING, by=by, now=now)
 
 
 def run(found: Import, *, by: "User", now: datetime) -> bool:
@@ -103,12 +104,10 @@ def run(found: Import, *, by: "User", now: datetime) -> bool:
     Raises ``InvalidStateTransition`` for a file that was not tried out, or in which something is wrong.
     """
     with audit.act():
-        require(by, Perm.CLIENT_CREATE)
-        if found.rows > ROWS_OF_A_COORDINATOR and not is_admin(by):
-            raise AccessDenied(user=by, perm=Perm.CLIENT_CREATE, obj=found)
+        _require_so_many(found, by)
         if found.state in (ImportState.UPLOADED, ImportState.CHECKED) and not found.is_clean:
             raise InvalidStateTransition(_("Try it out first: nothing may be wrong with it."))
-        queued = _queue(found, [ImportState.CHECKED], ImportState.RUNNING, now=now)
+        queued = _queue(found, [ImportState.CHECKED], ImportState.RUNNING, by=by, now=now)
         if queued:
             audit.record("import_started", by=by, about=found, kind=found.kind, rows=found.rows)
         return queued
@@ -150,8 +149,14 @@ def recent() -> QuerySet[Import]:
     return Import.objects.select_related("uploaded_by").defer("text")
 
 
-def _queue(found: Import, sources: list[str], state: str, *, now: datetime) -> bool:
-    """Of several that ask at once, one finds it as it was."""
+def _require_so_many(found: Import, by: "User") -> None:
+    require(by, Perm.CLIENT_CREATE)
+    if found.rows > ROWS_OF_A_COORDINATOR and not is_admin(by):
+        raise AccessDenied(user=by, perm=Perm.CLIENT_CREATE, obj=found)
+
+
+def _queue(found: Import, sources: list[str], state: str, *, by: "User", now: datetime) -> bool:
+    """Of several that ask at once, one finds it as it was: it is done in the name of that one."""
     fresh = Q(state__in=sources) | Q(state=state) & lost(now)
     values = {"state": state, "done": 0, "started_at": None, "beat_at": now}
     if not Import.objects.filter(fresh, pk=found.pk).update(**values):
@@ -161,7 +166,7 @@ def _queue(found: Import, sources: list[str], state: str, *, now: datetime) -> b
         return False
     for name, value in values.items():
         setattr(found, name, value)
-    jobs.later(TASK, found.pk, get_language() or STUDIO.language, seconds=TASK_SECONDS)
+    jobs.later(TASK, found.pk, get_language() or STUDIO.language, by.pk, seconds=TASK_SECONDS)
     return True
 
 

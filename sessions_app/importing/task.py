@@ -9,14 +9,19 @@ import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection, connections
+from django.contrib.auth import get_user_model
+from django.db import OperationalError, connection, connections
 from django.utils import timezone, translation
 
 from sessions_app.importing import acts, reading, writing
 from sessions_app.models import Import, ImportState
 from studio import audit, logs
+from studio.outages import Outage, outage_of
+
+if TYPE_CHECKING:
+    from studio.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +30,12 @@ LOCK = 740_202
 HEARD_EVERY_SECONDS = 1
 
 
-def work(import_id: int, language: str) -> None:
-    """Try the import out, or write it, as its state says. Never raises: what broke is kept in the report."""
+def work(import_id: int, language: str, by_id: int | None = None) -> None:
+    """Try the import out, or write it, as its state says, in the name of who asked for it.
+
+    Never raises: what broke is kept in the report. A task that an earlier version queued does not say who asked: then
+    it was whoever brought the file.
+    """
     now = timezone.now()
     fresh = Import.objects.filter(pk=import_id, state__in=[ImportState.CHECKING, ImportState.RUNNING])
     if not (fresh.filter(started_at=None) | fresh.filter(acts.lost(now))).update(started_at=now, beat_at=now, done=0):
@@ -34,31 +43,37 @@ def work(import_id: int, language: str) -> None:
     found = Import.objects.select_related("uploaded_by").get(pk=import_id)
     with logs.task("import"), translation.override(language), _heard(found) as heard:
         try:
-            carry_out(found, now=now, heard=heard)
+            by = get_user_model().objects.get(pk=by_id) if by_id is not None else found.uploaded_by
+            carry_out(found, by=by, now=now, heard=heard)
         except _TakenElsewhere:
             return
+        except OperationalError as error:
+            if outage_of(error) is not Outage.BUSY:
+                logger.exception("The import %s broke.", found.pk)
+                _leave(found, {"broke": type(error).__name__})
+                return
+            logger.warning("The import %s was undone for the sake of others who wrote.", found.pk)
+            _leave_for_another_try(found)
         except Exception as error:
             logger.exception("The import %s broke.", found.pk)
             _leave(found, {"broke": type(error).__name__})
 
 
-def carry_out(found: Import, *, now: datetime, heard: Callable[[int], None] = lambda done: None) -> None:
+def carry_out(found: Import, *, by: "User", now: datetime, heard: Callable[[int], None] = lambda done: None) -> None:
     """Do all of it in one transaction; keep it when it is to be written and nothing is wrong, else undo it."""
     writes = found.state == ImportState.RUNNING
     rows = reading.sheet_of(found.text, found.delimiter).rows
     try:
         with audit.act():
             _alone(found)
-            outcome = writing.carry_out(
-                rows, kind=found.kind, mapping=found.mapping, by=found.uploaded_by, now=now, heard=heard
-            )
+            outcome = writing.carry_out(rows, kind=found.kind, mapping=found.mapping, by=by, now=now, heard=heard)
             with connection.cursor() as cursor:
                 # What the database looks at last, it looks at now: a trial must not find less than the act.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
             report = outcome.as_report()
             if not writes or outcome.error_count:
                 raise _Undone
-            _written(found, report, now=timezone.now())
+            _written(found, report, by=by, now=timezone.now())
     except _Undone:
         _leave(found, report)
 
@@ -78,18 +93,25 @@ def _alone(found: Import) -> None:
             raise _TakenElsewhere
 
 
-def _written(found: Import, report: dict[str, Any], *, now: datetime) -> None:
+def _written(found: Import, report: dict[str, Any], *, by: "User", now: datetime) -> None:
     """In the transaction of the rows: it is written exactly when they are."""
     kept = {"counts": report["counts"], "errors": 0}
     mine = Import.objects.filter(pk=found.pk, state=ImportState.RUNNING)
     if not mine.update(state=ImportState.DONE, report=kept, finished_at=now, text="", done=found.rows):
         raise _TakenElsewhere
-    audit.record("import_written", by=found.uploaded_by, about=found, kind=found.kind, **report["counts"])
+    audit.record("import_written", by=by, about=found, kind=found.kind, **report["counts"])
 
 
 def _leave(found: Import, report: dict[str, Any]) -> None:
     """Tried out, or not written after all: the report says what is wrong."""
     Import.objects.filter(pk=found.pk, state=found.state).update(state=ImportState.CHECKED, report=report)
+
+
+def _leave_for_another_try(found: Import) -> None:
+    """As it was before: what was tried out stays so, and only has to be started again."""
+    before = ImportState.CHECKED if found.state == ImportState.RUNNING else ImportState.UPLOADED
+    kept = found.report if found.state == ImportState.RUNNING else {}
+    Import.objects.filter(pk=found.pk, state=found.state).update(state=before, report={**kept, "crossed": True})
 
 
 @contextmanager

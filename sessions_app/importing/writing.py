@@ -6,9 +6,9 @@ price in the notes, so that neither the till nor a commission counts it again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from payments.money import ZERO
+from scheduling.booking import lock_people
 from scheduling.slots import Span
 from sessions_app import artist_day, workflow
 from sessions_app.actions import appoint
@@ -118,24 +119,43 @@ def carry_out(
                 _one(_Cells(row, mapping), write, outcome, kind)
                 heard(done)
             return outcome
-        # Clients in the order of the file: an earlier row may say more of them. What was canceled before the rest: it
-        # frees its time for whoever was booked instead.
-        read = []
+        # Clients in the order of the file: an earlier row may say more of them.
+        read: list[tuple[_Cells, _Booking]] = []
         for done, row in enumerate(rows, start=1):
             cells = _Cells(row, mapping)
-            read.append((cells, _one(cells, write, outcome, kind)))
+            booking = _one(cells, write, outcome, kind)
+            if booking is not None:
+                read.append((cells, booking))
             heard(done // 2)
-        read.sort(key=lambda pair: plain(pair[0]["status"]) not in _OFF)
-        for done, (cells, book) in enumerate(read, start=1):
-            if book is not None:
-                _one(cells, book, outcome, kind)
-            heard((len(read) + done) // 2)
+        _lock(booking for _cells, booking in read)
+        for done, (cells, booking) in enumerate(read, start=1):
+            _one(cells, booking.book, outcome, kind)
+            heard((len(rows) + done) // 2)
     return outcome
 
 
-_OFF = {word for word, state in values.STATES.items() if state in (workflow.CANCELED, values.NO_SHOW)}
-# What is done for a row; an appointment is read first, and returns what books it.
+# What is done for a row; an appointment is read first, and returns its booking.
 Write = Callable[[_Cells], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What a row needs when all rows are read; ``book`` carries it out."""
+
+    client_id: int
+    artist_id: int
+    book: Write
+
+
+def _lock(bookings: Iterable[_Booking]) -> None:
+    """Everybody of the file before anything is booked: clients by id, then artists by id.
+
+    Row by row it would hold the artist of one and wait for the client of the next, who may wait for that artist.
+    """
+    wanted = list(bookings)
+    clients = Client.objects.filter(pk__in={each.client_id for each in wanted}).order_by("pk")
+    list(clients.select_for_update(no_key=True).values_list("pk", flat=True))
+    lock_people(each.artist_id for each in wanted)
 
 
 def _one(cells: _Cells, write: Write, outcome: Outcome, kind: str) -> Any:
@@ -253,7 +273,7 @@ COUNTED = {
 def _appointments(outcome: Outcome, by: "User", now: datetime) -> Write:
     artists = _artists()
 
-    def read(cells: _Cells) -> Callable[[_Cells], None]:
+    def read(cells: _Cells) -> _Booking:
         wanted = _wanted(cells, artists)
         client, is_new = _client_of(cells, by=by)
         if is_new:
@@ -265,7 +285,7 @@ def _appointments(outcome: Outcome, by: "User", now: datetime) -> Write:
             whose = f"{client.full_name} · {wanted.artist.full_name}"
             outcome.sample(cells.row, COUNTED[wanted.state], whose, moment(session.starts_at))
 
-        return book
+        return _Booking(client.pk, wanted.artist.pk, book)
 
     return read
 
@@ -299,29 +319,35 @@ def _span(cells: _Cells) -> Span:
     if cells["start"]:
         # A whole date may stand in here, as spreadsheets write it.
         column = "start"
-        at = _time_in(cells["start"], "start")
+        said, at = _time_in(cells["start"], "start")
+        if said not in (None, day):
+            raise BadCell("start", cells["start"], _("This is another day than the date of the row."))
     if at is None:
         raise BadCell("start", "", _("Say when it begins."))
     start = values.instant_of(day, at, column)
     if cells["end"]:
-        ends_at = _time_in(cells["end"], "end")
-        # Not after the start: it ends on the next day (D2).
-        last = day if ends_at > at else day + timedelta(days=1)
+        last, ends_at = _time_in(cells["end"], "end")
+        if last is None:
+            # Not after the start: it ends on the next day (D2).
+            last = day if ends_at > at else day + timedelta(days=1)
         end = values.instant_of(last, ends_at, "end")
     elif cells["duration"]:
         end = start + values.length(cells["duration"])
     else:
         raise BadCell("end", "", _("Say until when, or how long it lasts."))
-    return Span(start, end)
+    try:
+        return Span(start, end)
+    except ValueError:
+        raise BadCell("end", cells["end"], _("An appointment ends after it starts.")) from None
 
 
-def _time_in(text: str, column: str) -> time:
-    """A time, also behind a date."""
+def _time_in(text: str, column: str) -> tuple[date | None, time]:
+    """A time, and the day where it stands before it."""
     if any(sign in text for sign in "/-"):
-        _day, at = values.day_and_time(text, column)
+        day, at = values.day_and_time(text, column)
         if at is not None:
-            return at
-    return values.clock_time(text, column)
+            return day, at
+    return None, values.clock_time(text, column)
 
 
 def _artist(text: str, artists: Mapping[str, list["User"]]) -> "User":
@@ -359,6 +385,7 @@ def _client_of(cells: _Cells, *, by: "User") -> tuple[Client, bool]:
 
 def _book(wanted: _Wanted, client: Client, *, by: "User", now: datetime) -> Session:
     is_paid_elsewhere = wanted.state == workflow.COMPLETED
+    is_off = wanted.state in (workflow.CANCELED, values.NO_SHOW)
     session = appoint.book(
         client=client,
         artist_id=wanted.artist.pk,
@@ -369,10 +396,12 @@ def _book(wanted: _Wanted, client: Client, *, by: "User", now: datetime) -> Sess
         title=wanted.title,
         notes=_with_price(wanted) if is_paid_elsewhere else wanted.notes,
         tentative=wanted.state == workflow.WAITING,
+        # What was canceled holds no time (D26): somebody else may have come instead, in this file or in the books.
+        holds=not is_off,
     )
     if wanted.state == workflow.COMPLETED:
         session.complete(by=None, now=now, method=workflow.METHODS[0], reason=_("Imported: completed before."))
-    elif wanted.state in (workflow.CANCELED, values.NO_SHOW):
+    elif is_off:
         no_show = wanted.state == values.NO_SHOW
         session.cancel(
             by=None,

@@ -161,6 +161,7 @@ def _standing(request: HttpRequest, found: Import, now: datetime) -> dict[str, A
         "problem_count": report.get("errors", 0),
         "samples": [{**each, "what": _what(each["what"])} for each in report.get("samples", [])],
         "broke": report.get("broke", ""),
+        "crossed": report.get("crossed", False),
         "may_run": found.is_clean and (is_admin(request.user) or found.rows <= acts.ROWS_OF_A_COORDINATOR),
         "holds_appointments": found.kind == "Appointments",
         "effects": _effects(found),

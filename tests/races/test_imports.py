@@ -9,7 +9,7 @@ from django.utils import timezone
 from sessions_app.importing import acts, task
 from sessions_app.models import Client, Import, ImportState
 from studio import jobs
-from studio.models import AuditEvent
+from studio.models import AuditEvent, User
 from tests.races.together import WIDTH, Act, Crowd, show, untyped, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -53,11 +53,11 @@ def test_many_clicks_and_many_workers_write_it_once(studio, crowd: Crowd, tally,
 
 
 def test_who_looks_first_and_then_writes_starts_it_several_times(studio, crowd: Crowd, tally, queued, monkeypatch):
-    def looked_at_before(found: Import, sources: list[str], state: str, *, now: datetime) -> bool:
+    def looked_at_before(found: Import, sources: list[str], state: str, *, by: User, now: datetime) -> bool:
         if Import.objects.get(pk=found.pk).state not in sources:
             return False
         Import.objects.filter(pk=found.pk).update(state=state, beat_at=now, started_at=None)
-        jobs.later(acts.TASK, found.pk, "en")
+        jobs.later(acts.TASK, found.pk, "en", by.pk)
         return True
 
     line = tally("import, clicked, CONTROL")

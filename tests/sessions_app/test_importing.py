@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from payments import till
 from payments.models import CommissionLine, Payment
 from scheduling.models import StaffReservation
 from sessions_app import integrity
@@ -227,6 +230,8 @@ def test_appointments_come_in_with_their_state_and_whole_history(shop):
     done = rows["2026-03-10"]
     assert (done.total, "1,000.00" in done.special_notes) == (Decimal("0.00"), True)
     assert not Payment.objects.exclude(amount=0).exists()
+    today = timezone.localdate()
+    assert till.entries(today - timedelta(days=1), today + timedelta(days=1)) == []
     assert not CommissionLine.objects.exclude(amount=0).exists()
     assert not Notice.objects.exists()
     assert not OutgoingEmail.objects.exists()
@@ -279,6 +284,43 @@ def test_what_was_canceled_frees_its_time_for_whoever_came_instead(shop):
         f"08/03/2027,10:00,1 h,Nico Paz,{shop.client.email},Cancelada\n"
     )
     assert checked(shop, text).report["errors"] == 0
+
+
+@pytest.mark.parametrize("status", ["Cancelada", "No se presentó"])
+def test_what_was_canceled_holds_no_time_and_nothing_is_in_its_way(shop, status):
+    shop.book(span("10:00", "12:00"))
+    text = f"Fecha,Hora,Duración,Artista,Correo,Estado\n08/03/2027,10:00,1 h,Nico Paz,{shop.client.email},{status}\n"
+    found = written(shop, checked(shop, text))
+    assert (found.state, found.report["errors"]) == ("Done", 0)
+    off = Session.objects.get(status="Canceled")
+    assert off.artist == shop.artist
+    assert off.assignments.get().released_at is not None
+    assert off.no_show == (status != "Cancelada")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("10:00", "08/03/2027 12:00", ("10:00", "12:00", 2)),
+        ("2027-03-08 22:00", "2027-03-09 01:00", ("22:00", "01:00", 3)),
+        ("22:00", "01:00", ("22:00", "01:00", 3)),
+        ("10:00", "09/03/2027 09:00", ("10:00", "09:00", 23)),
+        ("10:00", "09/03/2027 12:00", "end"),
+        ("22:00", "2027-03-08 01:00", "end"),
+        ("10:00", "07/03/2027 12:00", "end"),
+        ("09/03/2027 10:00", "12:00", "start"),
+    ],
+)
+def test_a_date_beside_the_time_counts(shop, start, end, expected):
+    text = f"Fecha,Hora,Hasta,Artista,Correo\n08/03/2027,{start},{end},Nico Paz,{shop.client.email}\n"
+    found = checked(shop, text)
+    if isinstance(expected, str):
+        assert reasons(found) == [(2, expected, end if expected == "end" else start)]
+        return
+    written(shop, found)
+    booked = Session.objects.get()
+    assert (f"{booked.local_start:%H:%M}", f"{booked.local_end:%H:%M}") == expected[:2]
+    assert booked.span.duration == timedelta(hours=expected[2])
 
 
 def test_the_same_client_twice_in_a_file_is_one(shop):
@@ -357,6 +399,67 @@ def test_what_breaks_is_said_and_leaves_nothing(shop, monkeypatch):
     assert not found.is_clean
 
 
+def test_it_is_done_in_the_name_of_who_asked_for_it(shop, queued):
+    found = checked(shop, APPOINTMENTS)
+    other = person(Role.COORDINATOR)
+    queued.clear()
+    assert acts.run(found, by=other, now=timezone.now())
+    task.work(*queued.pop()[1:])
+    assert set(Session.objects.values_list("created_by", flat=True)) == {other.pk}
+    by_event = dict(AuditEvent.objects.filter(event__startswith="import_").values_list("event", "actor_id"))
+    assert by_event == {"import_started": other.pk, "import_written": other.pk}
+
+
+@pytest.mark.parametrize("is_run", [False, True])
+def test_what_gives_way_to_others_can_be_tried_again(shop, monkeypatch, queued, is_run):
+    """Undone by the database, which ends a deadlock: nothing is wrong with the file."""
+    found = checked(shop, APPOINTMENTS)
+    page = browser(shop.coordinator)
+    (acts.run if is_run else acts.check)(found, by=shop.coordinator, now=timezone.now())
+
+    def crossed(*args, **kwargs):
+        with connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE deadlock_detected; END $$")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_book", crossed)
+        task.work(found.pk, "en")
+    found.refresh_from_db()
+    assert (found.state, found.is_clean) == (("Checked", True) if is_run else ("Uploaded", False))
+    assert not Session.objects.exists()
+    looked = page.get(f"{PATH}{found.pk}/check/").text
+    assert "Others were writing at the same moment" in looked
+    assert "It broke off" not in looked
+    again = page.post(f"{PATH}{found.pk}/{'run' if is_run else 'check'}/", follow=True)
+    task.work(*queued.pop()[1:])
+    found.refresh_from_db()
+    assert again.status_code == 200
+    assert (found.state, Session.objects.count()) == (("Done", 5) if is_run else ("Checked", 0))
+    assert "crossed" not in found.report
+
+
+def test_clients_are_locked_before_artists_each_by_number_whatever_the_file_says(shop):
+    """A single booking does the same; then of two that need the same people one waits, and none is undone."""
+    other, artist = ClientFactory(email="late@example.test"), person(Role.ARTIST, full_name="Zoe Sol")
+    rows = [(artist, other), (shop.artist, shop.client), (artist, shop.client)]
+    text = "Fecha,Hora,Duración,Artista,Correo\n" + "".join(
+        f"{day:02}/03/2027,10:00,1 h,{who.full_name},{client.email}\n"
+        for day, (who, client) in enumerate(rows, start=8)
+    )
+    found = upload(shop, text)
+    acts.check(found, by=shop.coordinator, now=timezone.now())
+    with CaptureQueriesContext(connection) as queries:
+        task.work(found.pk, "en")
+    locks = [each["sql"] for each in queries if "FOR NO KEY UPDATE" in each["sql"]]
+    tables = [sql.split(" FROM ")[1].split()[0].strip('"') for sql in locks]
+    assert tables[:2] == ["sessions_app_client", "studio_user"], tables
+    assert all(f"{each.pk}" in locks[0] for each in (shop.client, other))
+    assert all(f"{each.pk}" in locks[1] for each in (shop.artist, artist))
+    assert all("ORDER BY" in sql for sql in locks[:2])
+    found.refresh_from_db()
+    assert found.report["errors"] == 0
+
+
 def test_what_is_never_written_is_forgotten(shop):
     found = upload(shop, CLIENTS, "Clients")
     Import.objects.filter(pk=found.pk).update(uploaded_at=timezone.now() - timedelta(days=8))
@@ -381,7 +484,17 @@ def test_large_files_are_for_admins(shop):
     many = "Name,Email,Phone\n" + "".join(f"N{n},n{n}@example.test,5555-0000\n" for n in range(2_001))
     with pytest.raises(InvalidInput):
         upload(shop, many, "Clients")
-    assert upload(shop, many, "Clients", by=person(Role.ADMIN)).rows == 2_001
+    found = upload(shop, many, "Clients", by=person(Role.ADMIN))
+    assert found.rows == 2_001
+    now = timezone.now()
+    # Trying out holds as much as writing.
+    for refused in (
+        lambda: acts.check(found, by=shop.coordinator, now=now),
+        lambda: acts.run(found, by=shop.coordinator, now=now),
+        lambda: acts.choose_columns(found, found.mapping, by=shop.coordinator),
+    ):
+        with pytest.raises(AccessDenied):
+            refused()
 
 
 # -- the pages --------------------------------------------------------------------------------------------------------
