@@ -57,6 +57,11 @@ def local_span(day: date, start: time, end: time, zone: ZoneInfo | None = None) 
     return Span(instant(day, start, zone), instant(last, end, zone))
 
 
+def lasting(start: datetime, duration: timedelta) -> Span:
+    """In hours that pass, not on the wall's clock: over a change of the clocks these differ."""
+    return Span(start, _plus(start, duration))
+
+
 def whole_days(first: date, last: date, zone: ZoneInfo | None = None) -> Span:
     """From the first instant of one local day to the end of another, also where the clocks change at midnight."""
     return Span(_beginning(first, zone), _beginning(last + timedelta(days=1), zone))

@@ -448,18 +448,17 @@ def own_day(user: "User", *, now: datetime) -> OwnDay:
 
 
 def _own_appointments(user: "User", now: datetime) -> list[Session]:
-    return list(
+    """First things first. Each side has its own limit: what nobody completed hides nothing of what is ahead."""
+    found = (
         Session.objects.present()
         .photographed_by(user)
-        .filter(
-            session_type=workflow.APPOINTMENT,
-            status__in=OPEN,
-            ends_at__gt=now - timedelta(days=STILL_OPEN_DAYS),
-            starts_at__lt=now + timedelta(days=WEEK_DAYS + 1),
-        )
+        .filter(session_type=workflow.APPOINTMENT, status__in=OPEN)
         .select_related("client")
-        .order_by("starts_at", "id")[:SHOWN]
     )
+    over = found.filter(ends_at__gt=now - timedelta(days=STILL_OPEN_DAYS), ends_at__lte=now)
+    ahead = found.filter(ends_at__gt=now, starts_at__lt=now + timedelta(days=WEEK_DAYS + 1))
+    latest = over.order_by("-starts_at", "-id")[:SHOWN]
+    return [*reversed(latest), *ahead.order_by("starts_at", "id")[:SHOWN]]
 
 
 def _waiting_money(sessions: Iterable[Session]) -> dict[int, Decimal]:

@@ -1,6 +1,6 @@
 """The board's filter, the quick booking of an appointment, and its move to another time. Shape only."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from payments.money import ZERO
-from scheduling.slots import Span, instant
+from scheduling.slots import Span, instant, lasting
 from sessions_app import artist_day
 from sessions_app.forms.listing import EARLIEST, LATEST
 from sessions_app.forms.people import clock
@@ -109,11 +109,6 @@ class BookForm(ClientForm):
 def span_of(day: date, start: Any, minutes: int) -> Span:
     """Raises ``ValueError`` for a local time that the clocks skip."""
     return lasting(instant(day, start), timedelta(minutes=minutes))
-
-
-def lasting(start: datetime, duration: timedelta) -> Span:
-    """In hours that pass, not on the wall's clock: over a change of the clocks these differ."""
-    return Span(start, (start.astimezone(UTC) + duration).astimezone(start.tzinfo))
 
 
 class ShiftForm(forms.Form):

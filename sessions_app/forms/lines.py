@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from catalog.models import Item, Package
 from payments.money import ZERO
 from sessions_app.actions.price import LARGEST_QUANTITY, LARGEST_TOTAL, LineChange
+from sessions_app.forms.seen import SeenForm
 from sessions_app.models import Session, SessionDetail
 from studio.fields import AmountField
 
@@ -61,13 +62,8 @@ class ItemForm(forms.Form):
         return values
 
 
-class SeenForm(forms.Form):
-    """A form of a page that several people may have open: what comes back as the page showed it (``seen-...``) is no
-    change, and takes nobody else's change back. Such a value is None."""
-
-    def seen(self) -> list[tuple[str, Any]]:
-        """The hidden fields: what the page shows of what is saved."""
-        return [(f"seen-{self.add_prefix(name)}", self.initial[name]) for name in self.fields]
+class OnlyChanged(SeenForm):
+    """What is no change is None."""
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
@@ -76,20 +72,8 @@ class SeenForm(forms.Form):
                 values[name] = None
         return values
 
-    def is_untouched(self, name: str, value: Any) -> bool:
-        seen = self.data.get(f"seen-{self.add_prefix(name)}")
-        if seen is None:
-            return False
-        try:
-            return self.fields[name].clean(seen) == value
-        except forms.ValidationError:
-            return False
 
-    def is_sent(self, name: str) -> bool:
-        return self.add_prefix(name) in self.data
-
-
-class LineForm(SeenForm):
+class LineForm(OnlyChanged):
     """One line; what is not sent stays as it is. Its names begin with the line, so that one form holds them all."""
 
     quantity = _count(gettext_lazy("Quantity"), required=False)
@@ -142,7 +126,7 @@ class RemovePackageForm(forms.Form):
 OF_SHOOTS = ("transportation_cost", "deposit_percentage", "deposit_note")
 
 
-class PriceForm(SeenForm):
+class PriceForm(OnlyChanged):
     """The price, and with it every line of the page that was changed."""
 
     transportation_cost = AmountField(

@@ -14,16 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from scheduling.slots import Span
+from scheduling.slots import Span, lasting
 from sessions_app import artist_day
 from sessions_app.actions import appoint
+from sessions_app.actions.shift import shift_appointment
 from sessions_app.forms.appointments import (
     TENTATIVE,
     USUAL_MINUTES,
     BoardFilter,
     BookForm,
     ShiftForm,
-    lasting,
     moment_of,
     span_of,
 )
@@ -35,7 +35,7 @@ from studio import navigation
 from studio.access import allows, require
 from studio.acting import Done, act, finish, refusal_of
 from studio.conf import STUDIO
-from studio.errors import InvalidInput, NotFound, StudioError
+from studio.errors import NotFound, StudioError
 from studio.roles import Perm
 from studio.templatetags.atelier import clock, long_day
 
@@ -160,12 +160,14 @@ def appointment_shift(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         raise refusal_of(form)
     values = form.cleaned_data
-    try:
-        start, end = values["start"], values["end"]
-        span = Span(start, end) if end else lasting(start, session.span.duration)
-    except ValueError as wrong:
-        raise InvalidInput(_("An appointment ends after it starts."), field="end") from wrong
-    moved = appoint.change(session, by=request.user, now=timezone.now(), span=span, artist_id=values["artist"])
+    moved = shift_appointment(
+        session,
+        start=values["start"],
+        end=values["end"],
+        artist_id=values["artist"],
+        by=request.user,
+        now=timezone.now(),
+    )
     text = _("%(code)s is moved: %(when)s, %(artist)s.") % {
         "code": moved.code,
         "when": in_words(moved.span),

@@ -4,7 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -272,6 +272,90 @@ def test_the_office_gives_it_to_another_artist_and_agrees_a_commission(shop):
     assert edit(shop.coordinator, session, artist=shop.other.pk).status_code == 302
     session.refresh_from_db()
     assert session.commission_override is None
+
+
+MOVED = {"start_time": "15:00", "end_time": "17:00", "price": "900"}
+
+
+def opened(user: User, session: Session) -> dict[str, str]:
+    """What a browser would send back of the form, as it was opened."""
+    page = browser(user).get(reverse("appointment-edit", args=[session.code]))
+    form = page.context["form"]
+    assert all(f'name="{name}" value="{value}"' in main_of(page) for name, value in form.seen())
+    shown = {name: form[name].value() for name in form.fields}
+    return {name: str(value) for name, value in (shown | dict(form.seen())).items()}
+
+
+def save(user: User, session: Session, sent: dict[str, str], **typed: Any):
+    return browser(user).post(reverse("appointment-edit", args=[session.code]), sent | typed)
+
+
+def test_an_old_form_takes_back_nothing_that_somebody_else_changed(shop):
+    session = book(shop, title="Sleeve", price=None)
+    old = opened(shop.artist, session)
+    assert edit(shop.coordinator, session, **MOVED, artist=shop.artist.pk).status_code == 302
+    session.refresh_from_db()
+    moved = session.span
+    assert save(shop.artist, session, old, special_notes="Bring the drawing").status_code == 302
+    session.refresh_from_db()
+    assert (session.span, session.price) == (moved, Decimal("900.00"))
+    assert (session.event_description, session.special_notes) == ("Sleeve", "Bring the drawing")
+
+
+def test_an_old_form_of_the_office_takes_neither_artist_nor_commission_back(shop):
+    session = book(shop)
+    old = opened(shop.coordinator, session)
+    assert edit(shop.coordinator, session, artist=shop.other.pk, commission="62.5").status_code == 302
+    assert save(shop.coordinator, session, old, price="").status_code == 302
+    session.refresh_from_db()
+    assert (session.artist, session.commission_override, session.price) == (shop.other, Decimal("0.625"), None)
+
+
+def test_a_time_that_both_changed_is_said_and_may_then_be_saved(shop):
+    session = book(shop)
+    old = opened(shop.artist, session)
+    assert edit(shop.coordinator, session, **MOVED, artist=shop.artist.pk).status_code == 302
+    answer = save(shop.artist, session, old, end_time="18:30")
+    assert answer.status_code == 422
+    assert "moved it meanwhile" in words_of(answer)
+    # It comes back with what is so now, except for what they typed.
+    form = answer.context["form"]
+    assert [form[name].value() for name in ("start_time", "end_time", "price")] == ["15:00", "18:30", "900.00"]
+    again = {name: str(form[name].value()) for name in form.fields} | dict(form.seen())
+    assert save(shop.artist, session, again).status_code == 302
+    session.refresh_from_db()
+    assert (f"{session.start_time:%H:%M}", f"{session.end_time:%H:%M}") == ("15:00", "18:30")
+    assert session.price == Decimal("900.00")
+
+
+def test_seconds_that_the_form_does_not_show_are_no_move(shop):
+    when = tomorrow(shop)
+    session = shop.book(Span(when.start + timedelta(seconds=20), when.end + timedelta(seconds=20)))
+    Notice.objects.all().delete()
+    assert save(shop.coordinator, session, opened(shop.coordinator, session), special_notes="Left").status_code == 302
+    assert edit(shop.artist, session, special_notes="Left arm").status_code == 302
+    before = session.span
+    session.refresh_from_db()
+    assert (session.span, session.special_notes) == (before, "Left arm")
+    assert not Notice.objects.exists()
+
+
+def test_saving_in_the_hour_that_the_clocks_repeat_does_not_move_it(shop):
+    with STUDIO.overridden(time_zone="America/New_York"):
+        second = datetime(2027, 11, 7, 1, 30, tzinfo=STUDIO.zone, fold=1).astimezone(UTC)
+        session = shop.book(Span(second, second + timedelta(hours=2)))
+        form = opened(shop.artist, session)
+        assert (form["start_time"], form["end_time"]) == ("01:30", "03:30")
+        assert save(shop.artist, session, form, special_notes="Left").status_code == 302
+        session.refresh_from_db()
+        assert (session.starts_at, session.ends_at) == (second, second + timedelta(hours=2))
+        # Nor does its start when only the end is another one.
+        assert save(shop.artist, session, opened(shop.artist, session), end_time="04:30").status_code == 302
+        session.refresh_from_db()
+        assert (session.starts_at, session.ends_at) == (second, second + timedelta(hours=3))
+        # 01:45 is read as the first of the two, which lies before the start.
+        refused = save(shop.artist, session, opened(shop.artist, session), end_time="01:45")
+        assert refused.status_code == 422
 
 
 def test_a_taken_time_is_refused_beside_the_time_and_named(shop):
@@ -604,3 +688,53 @@ def test_what_is_sold_beside_makes_the_price(shop):
     for word in ("deposit", "Deposit", "ransport"):
         assert word not in lines
     assert edit(shop.coordinator, session, artist=shop.artist.pk, price="80.00").status_code == 422
+
+
+# -- what a new user found ---------------------------------------------------------------------------------------------
+
+
+def test_nobody_missed_what_has_not_begun(client: Browser):
+    """On the page; a program may say so at any time (tattoo service, cancel_session)."""
+    shop = Shop()
+    ahead = shop.book(Span(timezone.now() + timedelta(days=2), timezone.now() + timedelta(days=2, hours=1)))
+    client.force_login(shop.artist)
+    address = reverse("session-move", args=[ahead.code, "cancel"])
+    answer = client.post(address, {"initiator": "no_show", "reason": ""})
+    assert answer.status_code == 422
+    ahead.refresh_from_db()
+    assert ahead.status == "Active"
+    page = client.get(reverse("session-move", args=[ahead.code, "complete"])).content.decode()
+    assert shop.client.full_name in page
+    assert "alert" in page
+
+
+def test_reason_for_the_money_stands_in_the_history(client: Browser):
+    shop = Shop()
+    session = shop.book()
+    advance = pay.register_advance(
+        session,
+        amount=Decimal("200.00"),
+        method="Cash",
+        document_number="1",
+        payment_date=shop.now.date(),
+        by=shop.coordinator,
+        now=shop.now,
+    )
+    pay.verify(advance, by=shop.coordinator, now=shop.now)
+    session.cancel(by=shop.artist, now=shop.now, reason="Ill", initiator="client", refund=False, refund_note="Too late")
+    assert session.history.last().reason == "Ill · Too late"
+    assert session.cancellation_reason == "Ill"
+
+
+def test_artist_hands_out_the_receipt_of_own_appointments_only(client: Browser):
+    shop = Shop()
+    mine, theirs = shop.book(), shop.book(artist_id=shop.other.pk)
+    for session, by in ((mine, shop.artist), (theirs, shop.other)):
+        session.complete(by=by, now=shop.now, method="Cash")
+    client.force_login(shop.artist)
+    receipts = {row.payment.session_id: row for row in Receipt.objects.select_related("payment")}
+    address = reverse("receipt-pdf", args=[receipts[mine.pk].number])
+    assert address in client.get(mine.get_absolute_url()).content.decode()
+    assert client.get(address).status_code == 200
+    assert client.get(reverse("receipt-pdf", args=[receipts[theirs.pk].number])).status_code == 403
+    assert client.get(reverse("receipt-pdf", args=[99_999])).status_code == 403

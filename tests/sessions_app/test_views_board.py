@@ -13,7 +13,8 @@ from payments.models import CommissionLine
 from scheduling.models import StaffReservation
 from scheduling.slots import Span
 from sessions_app import artist_day, workflow
-from sessions_app.actions import pay
+from sessions_app.actions import appoint, pay
+from sessions_app.actions.shift import shift_appointment
 from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.errors import PhotographerNotAvailable
@@ -398,6 +399,14 @@ def test_a_move_that_is_none_is_refused(browse, shop):
     assert session.span == span()
 
 
+def test_a_shift_keeps_what_it_lasts_now_and_not_what_it_lasted_when_the_page_was_read(shop):
+    session = shop.book(span("10:00", "13:00"))
+    read = Session.objects.get(pk=session.pk)
+    appoint.change(session, by=shop.coordinator, now=NOW, span=span("10:00", "11:00"))
+    moved = shift_appointment(read, start=at(MONDAY, "15:00"), by=shop.coordinator, now=NOW)
+    assert moved.span == span("15:00", "16:00")
+
+
 # -- an artist's home --------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +429,22 @@ def test_own_day_says_what_is_on_what_comes_and_what_is_still_open(shop):
     assert (before.up.code, before.up.is_now) == (later.code, False)
     # Nobody has failed to come before it begins, and what is on hold is confirmed before it is completed.
     assert [move.label for move in before.up.moves] == ["Confirm the appointment", "Cancel…"]
+
+
+def test_what_was_never_completed_hides_nothing_ahead(shop, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(artist_day, "SHOWN", 2)
+    past = [shop.book(span("10:00", "11:00", day=f"2027-03-0{day}")) for day in (3, 4, 5)]
+    ahead = [shop.book(span(f"{hour}:00", f"{hour + 1}:00")) for hour in (12, 14, 16)]
+    with CaptureQueriesContext(connection) as caught:
+        own = artist_day.own_day(shop.artist, now=at(MONDAY, "11:30"))
+    assert own.up.code == ahead[0].code
+    # The latest of those that are over: what is oldest is the first to leave the page anyhow.
+    assert [each.code for each in own.still_open] == [each.code for each in past[1:]]
+    for each in past[1:] + ahead[1:]:
+        each.cancel(by=shop.coordinator, now=at(MONDAY, "11:00"), reason="Ill", initiator="client")
+    with django_assert_num_queries(len(caught)):
+        fewer = artist_day.own_day(shop.artist, now=at(MONDAY, "11:30"))
+    assert (fewer.up.code, [each.code for each in fewer.still_open]) == (ahead[0].code, [past[0].code])
 
 
 def test_own_day_says_why_it_cannot_be_completed_yet(shop):
