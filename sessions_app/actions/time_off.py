@@ -81,11 +81,6 @@ def take_back(reservation_id: int, *, by: "User", now: datetime) -> StaffReserva
     return row
 
 
-def of_person(person: "User", *, now: datetime) -> QuerySet[StaffReservation]:
-    """Somebody's time off that is not over, first things first."""
-    return ahead(now=now).filter(staff=person)
-
-
 def ahead(*, now: datetime) -> QuerySet[StaffReservation]:
     """Everybody's time off that is not over."""
     rows = StaffReservation.objects.holding().filter(session__isnull=True, during__endswith__gt=now)
@@ -95,13 +90,6 @@ def ahead(*, now: datetime) -> QuerySet[StaffReservation]:
 def bookable_people() -> QuerySet["User"]:
     """Those whose time can be blocked."""
     return get_user_model().objects.active().in_role(*BOOKED).order_by("full_name", "id")
-
-
-def may_block_for(person_id: int, by: "User") -> bool:
-    """Oneself, or for whoever puts people on sessions everybody."""
-    if person_id == by.pk:
-        return allows(by, Perm.SCHEDULE_BLOCK_OWN)
-    return allows(by, Perm.SESSION_ASSIGN_RESOURCES)
 
 
 def _require_may_block(person: "User", by: "User") -> None:
