@@ -99,7 +99,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
 
 def own(session: "Session", *, by: "User", now: datetime) -> Own:
     """What its artist needs: whom to call, what it costs and what was paid, what they earn."""
-    payments = list(session.payments.filter(deleted_flag=False).order_by("-id"))
+    payments = list(session.payments.filter(deleted_flag=False).select_related("receipt").order_by("-id"))
     mine = CommissionLine.objects.filter(session=session, person=by)
     return Own(
         **_shared(session, payments, by=by, now=now),

@@ -227,6 +227,9 @@ def settle_advance(session: "Session", act: Act) -> None:
     if account.net_paid > 0 or account.pending_in:
         session.refund_reason = ADVANCE_GOES_BACK if gives_back else ADVANCE_IS_KEPT
     act.account = None
+    if facts.refund_note.strip():
+        # The history tells both: why it is off, and why the money goes otherwise than usual.
+        act.payload["reason"] = f"{facts.reason.strip()} · {facts.refund_note.strip()}"
     if advance.back > 0:
         notes = facts.refund_note.strip() or session.refund_reason
         ledger.owe_refund(session, amount=advance.back, by=act.by, now=act.now, today=act.today, notes=notes)

@@ -237,6 +237,8 @@ def wrong_state(session: "Session", transition: "Transition", by: "User | None")
     current, target = Status(session.status), Status(transition.target)
     if transition.name == "take" and session.assigned_editor_id:
         message, failed = _("Another editor has taken it."), "taken_by_another_editor"
+    elif current == target:
+        message, failed = _("It is %(state)s already.") % {"state": str(current.label).lower()}, "wrong_state"
     else:
         message = _("Cannot go from %(current)s to %(target)s.") % {"current": current.label, "target": target.label}
         failed = "wrong_state"

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -19,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from studio import audit, logs
@@ -183,12 +185,22 @@ def _sign_in_first(request: HttpRequest) -> HttpResponse:
     if wants_json(request):
         answer = {"code": "SIGN_IN_REQUIRED", "message": _("Sign in first."), "details": {}}
         return JsonResponse(answer, status=401)
-    # An act is not repeated by signing in: only a page is come back to.
-    response = redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+    response = redirect_to_login(_page_of(request))
     if wants_fragment(request):
         # A redirect would put the door into a part of the page.
         return HttpResponse(status=401, headers={"HX-Redirect": response.url})
     return response
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page to come back to: an act is not repeated by signing in, and a part of a page is no page."""
+    if request.method in ("GET", "HEAD") and not wants_fragment(request):
+        return request.get_full_path()
+    came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
+    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure()):
+        return "/"
+    address = urlsplit(came_from)
+    return urlunsplit(("", "", address.path or "/", address.query, ""))
 
 
 class StudioErrorMiddleware:

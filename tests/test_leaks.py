@@ -18,6 +18,7 @@ from django.urls import reverse
 from payments.models import Payment
 from sessions_app.models import Session
 from studio.models import Notice
+from tests.factories import pdf_text
 from tests.factories.at_work import PARAMETERS, SECRETS, AtWork, in_one_transaction, tried
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +116,8 @@ def beginnings(work: AtWork) -> list[str]:
 
 def text_of(response: Any) -> str:
     body = b"".join(response.streaming_content) if response.streaming else response.content
+    if response.headers["Content-Type"] == "application/pdf":
+        return pdf_text.text_of(body).replace("\N{NO-BREAK SPACE}", " ")
     # The hidden token is random, and could be any number.
     body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", body.decode(response.charset or "utf-8"))
     return html.unescape(body).replace("\N{NO-BREAK SPACE}", " ") + " ".join(map(str, response.headers.values()))

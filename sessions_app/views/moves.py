@@ -84,6 +84,8 @@ def _answer(request: HttpRequest, code: str, name: str) -> HttpResponse:
             may_compare = allows(user, Perm.PAYMENT_REGISTER)
             if payload.get("document_number") and may_compare and not values["same_document"]:
                 pay.warn_of_document(payload["document_number"])
+            if payload.get("no_show") and session.starts_at > now:
+                raise InvalidInput(_("It has not begun: nobody can have missed it yet."), field="initiator")
             unless = taking(values["shown"]) if values.get("shown") is not None else None
             moved = session.move(transition.name, by=user, now=now, unless=unless, **payload)
         return done(moved, transition, user, now)
@@ -170,7 +172,7 @@ def page_of(session: Session, transition: Transition, form: MoveForm, *, by: Any
     if transition.name == "confirm":
         context |= _about_the_deposit(fresh, account)
     elif transition is workflow.APPOINTMENTS["complete"]:
-        context |= _about_the_settling(fresh, account)
+        context |= _about_the_settling(fresh, account, now)
     elif transition is workflow.APPOINTMENTS["cancel"]:
         context |= _about_the_advance(account, form)
     elif transition.name == "cancel":
@@ -245,7 +247,7 @@ def _about_the_refund(session: Session, account: Account, form: MoveForm, now: d
     return context
 
 
-def _about_the_settling(session: Session, account: Account) -> dict[str, Any]:
+def _about_the_settling(session: Session, account: Account, now: datetime) -> dict[str, Any]:
     """What is taken now: the price, less what was paid (D27); and where a price that is open is entered."""
     lines = [{"text": _("Price"), "amount": session.total}]
     if account.net_paid:
@@ -263,6 +265,9 @@ def _about_the_settling(session: Session, account: Account) -> dict[str, Any]:
             "excess": sentences.money(-account.remaining_balance)
         }
         context["warning_why"] = _("It is owed to the client; coordination writes it down and pays it out.")
+    if session.starts_at > now:
+        context["warning"] = _("It begins on %(when)s only.") % {"when": sentences.local(session.starts_at)}
+        context["warning_why"] = _("Completed is for good: its time, its price and its commission stand.")
     if session.price_is_open:
         context["warning"] = _("The price is not agreed yet.")
         context["warning_why"] = _("Completed like this it is %(nothing)s, and nothing is taken.") % {

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from payments.models import Payment, PaymentStatus, Receipt
 from sessions_app.documents.receipt import of_receipt
 from sessions_app.views.finding import LARGEST_ID
-from studio.access import require
+from studio.access import allows, require
 from studio.errors import NotFound
 from studio.pdf import pdf_response
 from studio.roles import Perm
@@ -65,13 +65,22 @@ def _filtered(rows: QuerySet[Receipt], wanted: dict[str, Any]) -> QuerySet[Recei
 
 @require_safe
 def receipt_pdf(request: HttpRequest, number: int) -> HttpResponse:
-    """The paper, in the client's language; of a voided payment with the mark, when and why."""
-    require(request.user, Perm.PAYMENT_REGISTER)
-    rows = Receipt.objects.select_related("payment", "issued_by")
+    """The paper, in the client's language; of a voided payment with the mark, when and why.
+
+    For the office, and for the artist whose appointment was paid: the client stands before them.
+    """
+    rows = Receipt.objects.select_related("payment__session", "issued_by")
     found = rows.filter(number=number).first() if number <= LARGEST_ID else None
+    if not _is_of_own_appointment(found, request.user):
+        require(request.user, Perm.PAYMENT_REGISTER)
     if found is None:
         raise NotFound
     return pdf_response(of_receipt(found), f"{found}.pdf")
+
+
+def _is_of_own_appointment(receipt: Receipt | None, user: Any) -> bool:
+    session = receipt.payment.session if receipt is not None and receipt.payment is not None else None
+    return session is not None and session.is_appointment and allows(user, Perm.APPOINTMENT_MANAGE_OWN, session)
 
 
 urlpatterns = [

@@ -55,6 +55,12 @@ def book(shop: Shop, hours: int = 0, **values: Any) -> Session:
     return shop.book(tomorrow(shop, hours), **values)
 
 
+def begun(shop: Shop, **values: Any) -> Session:
+    """Under way now."""
+    now = timezone.now()
+    return shop.book(Span(now - timedelta(hours=1), now + timedelta(hours=1)), **values)
+
+
 def paid(shop: Shop, session: Session, amount: Decimal = ADVANCE, *, verified: bool = True) -> Payment:
     row = pay.register_advance(
         session,
@@ -539,7 +545,7 @@ CHOICES = [
 @pytest.mark.parametrize(("sent", "back", "kept", "reason"), CHOICES, ids=lambda value: str(value))
 def test_the_advance_goes_back_or_is_kept_as_chosen(shop, sent, back, kept, reason):
     """D40: the default by who cancels; otherwise with a note."""
-    session = book(shop)
+    session = begun(shop)
     paid(shop, session)
     assert move(shop.artist, session, "cancel", **sent).status_code == 302
     session.refresh_from_db()
@@ -566,7 +572,7 @@ def test_the_advance_goes_back_or_is_kept_as_chosen(shop, sent, back, kept, reas
     ids=str,
 )
 def test_what_the_rules_refuse_comes_back_and_nothing_is_written(shop, sent, failed):
-    session = book(shop)
+    session = begun(shop)
     paid(shop, session)
     answer = browser(shop.artist).post(move_url(session, "cancel"), sent, headers=AS_JSON)
     assert (answer.status_code, answer.json()["details"]["failed"]) == (422, [failed])
@@ -591,8 +597,7 @@ def test_from_the_hour_on_not_coming_is_one_step_away(shop):
     session = book(shop)
     absent = f"{move_url(session, 'cancel')}?no_show=1"
     assert absent not in main_of(page(shop.artist, session))
-    now = timezone.now()
-    late = shop.book(Span(now - timedelta(hours=1), now + timedelta(hours=1)))
+    late = begun(shop)
     body = main_of(page(shop.artist, late))
     assert f"{move_url(late, 'cancel')}?no_show=1" in body
     chosen = main_of(browser(shop.artist).get(f"{move_url(late, 'cancel')}?no_show=1"))

@@ -1,5 +1,7 @@
 """Every address wants a person, unless it is named as open."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -48,3 +50,21 @@ def test_a_machine_is_told_to_sign_in(client):
 def test_htmx_is_sent_to_the_door_as_a_whole_page(client):
     response = client.post("/notices/read/", headers={"HX-Request": "true"})
     assert response.status_code in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "leads_back_to"),
+    [
+        ("get", {}, "/notices/?page=2"),
+        ("post", {"Referer": "http://testserver/sessions/new/?client=3"}, "/sessions/new/?client=3"),
+        ("post", {"Referer": "https://evil.example/sessions/"}, "/"),
+        ("post", {}, "/"),
+        ("get", {"HX-Request": "true", "HX-Current-URL": "http://testserver/appointments/new/"}, "/appointments/new/"),
+        ("get", {"HX-Request": "true", "HX-Current-URL": "//evil.example/"}, "/"),
+        ("get", {"HX-Request": "true"}, "/"),
+    ],
+)
+def test_one_comes_back_to_a_page_and_never_to_an_act_or_a_part(client, method, headers, leads_back_to):
+    response = getattr(client, method)("/notices/?page=2", headers=headers)
+    address = response.headers.get("HX-Redirect") or response.url
+    assert parse_qs(urlsplit(address).query)["next"] == [leads_back_to]
