@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from studio.models import User
 
 LONGEST_SERIES = 52
+# Beyond it an end before the start is a slip of the pen, not a night.
+LONGEST_NIGHT = timedelta(hours=12)
 # What is left of a title before its place: " 52/52".
 SERIES_TITLE = 244
 
@@ -294,6 +296,12 @@ def _known_by_email(email: str, *, by: "User") -> Client:
         raise InvalidInput(_("This client cannot be booked: ask the office."), field="email")
     audit.record("client_found_by_email", by=by, about=known)
     return known
+
+
+def refuse_slip(span: Span) -> None:
+    """Ask again where an end that is earlier by the clock would make a day of it. Raises ``InvalidInput``."""
+    if span.duration > LONGEST_NIGHT:
+        raise InvalidInput(_("It would last until the next day: check the end."), field="end")
 
 
 # -- when --------------------------------------------------------------------------------------------------------------

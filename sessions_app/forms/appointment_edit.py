@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.money import ZERO
 from scheduling.slots import Span
 from sessions_app import sentences
+from sessions_app.actions import appoint
 from sessions_app.actions.request import When
 from sessions_app.forms.people import clock
 from sessions_app.forms.seen import SeenForm
@@ -115,6 +116,8 @@ class AppointmentEditForm(SeenForm):
     def span(self) -> Span:
         """Raises ``InvalidInput`` beside the field for a time that is none."""
         typed = When(**{name: self.cleaned_data[name] for name in TIME}).span()
+        if self.cleaned_data["end_time"] <= self.cleaned_data["start_time"]:
+            appoint.refuse_slip(typed)
         saved = self.session.span
         try:
             return Span(_as_saved(typed.start, saved.start), _as_saved(typed.end, saved.end))

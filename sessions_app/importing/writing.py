@@ -325,9 +325,11 @@ def _span(cells: _Cells) -> Span:
     if at is None:
         raise BadCell("start", "", _("Say when it begins."))
     start = values.instant_of(day, at, column)
+    is_next_day = False
     if cells["end"]:
         last, ends_at = _time_in(cells["end"], "end")
         if last is None:
+            is_next_day = ends_at <= at
             # Not after the start: it ends on the next day (D2).
             last = day if ends_at > at else day + timedelta(days=1)
         end = values.instant_of(last, ends_at, "end")
@@ -336,9 +338,15 @@ def _span(cells: _Cells) -> Span:
     else:
         raise BadCell("end", "", _("Say until when, or how long it lasts."))
     try:
-        return Span(start, end)
+        span = Span(start, end)
     except ValueError:
         raise BadCell("end", cells["end"], _("An appointment ends after it starts.")) from None
+    if is_next_day:
+        try:
+            appoint.refuse_slip(span)
+        except StudioError as slip:
+            raise BadCell("end", cells["end"], slip.message) from None
+    return span
 
 
 def _time_in(text: str, column: str) -> tuple[date | None, time]:

@@ -307,11 +307,16 @@ def _span(sent: Mapping[str, str]) -> Span | None:
 
 def _booked(session: Session, artist: "User", by: "User") -> Done:
     """What was booked, and what comes next: for the office the advance where there is a price."""
-    values = {"code": session.code, "when": in_words(session.span), "artist": artist.full_name}
+    values = {
+        "code": session.code,
+        "client": session.client.full_name,
+        "when": in_words(session.span),
+        "artist": artist.full_name,
+    }
     if session.status == Status.WAITING:
-        text = _("%(code)s is on hold: %(when)s, %(artist)s.") % values
+        text = _("%(code)s is on hold: %(client)s, %(when)s, %(artist)s.") % values
     else:
-        text = _("%(code)s is booked: %(when)s, %(artist)s.") % values
+        text = _("%(code)s is booked: %(client)s, %(when)s, %(artist)s.") % values
     next_url, next_label = session.get_absolute_url(), _("Open it")
     if session.price and allows(by, Perm.PAYMENT_REGISTER):
         next_url, next_label = reverse("session-deposit", args=[session.code]), _("Take an advance")

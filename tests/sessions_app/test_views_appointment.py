@@ -743,3 +743,12 @@ def test_artist_hands_out_the_receipt_of_own_appointments_only(client: Browser):
     assert client.get(address).status_code == 200
     assert client.get(reverse("receipt-pdf", args=[receipts[theirs.pk].number])).status_code == 403
     assert client.get(reverse("receipt-pdf", args=[99_999])).status_code == 403
+
+
+def test_an_end_before_the_start_is_asked_about_unless_it_is_a_night(shop):
+    session = book(shop)
+    slip = edit(shop.artist, session, start_time="19:00", end_time="18:00")
+    assert (slip.status_code, "until the next day" in slip.content.decode()) == (422, True)
+    assert edit(shop.artist, session, start_time="22:00", end_time="01:00").status_code == 302
+    session.refresh_from_db()
+    assert session.ends_at - session.starts_at == timedelta(hours=3)
