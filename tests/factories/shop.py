@@ -1,13 +1,14 @@
 """A tattoo shop: artists, a client, and their appointments."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from scheduling.slots import Span
 from sessions_app.actions import appoint
 from sessions_app.models import Client, Session
+from studio.conf import STUDIO
 from studio.models import User
 from studio.roles import Role
 from tests.factories.domain import ClientFactory, at, person
@@ -28,6 +29,11 @@ class Shop:
     coordinator: User = field(default_factory=lambda: person(Role.COORDINATOR))
     client: Client = field(default_factory=ClientFactory)
     now: datetime = NOW
+
+    @property
+    def today(self) -> date:
+        """By the studio's clock."""
+        return self.now.astimezone(STUDIO.zone).date()
 
     def book(self, when: Span | None = None, *, by: User | None = None, **values: Any) -> Session:
         """An active appointment of 1,000.00 on Monday from 10 to 13, unless told otherwise."""

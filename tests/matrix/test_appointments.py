@@ -138,7 +138,7 @@ def build() -> Four:
             amount=Decimal("300.00"),
             method="Transfer",
             document_number=f"BI-{place}",
-            payment_date=shop.now.date(),
+            payment_date=shop.today,
             by=shop.coordinator,
             now=shop.now,
         )

@@ -372,7 +372,7 @@ def test_complete_takes_what_is_left_after_an_advance(shop: Shop):
         amount=Decimal("1500.00"),
         method="Transfer",
         document_number="T-1",
-        payment_date=shop.now.date(),
+        payment_date=shop.today,
         by=shop.coordinator,
         now=shop.now,
     )
@@ -444,7 +444,7 @@ def test_advance_is_kept_after_a_no_show_and_owed_back_otherwise(shop: Shop):
             amount=Decimal("200.00"),
             method="Cash",
             document_number=f"D{as_no_show}",
-            payment_date=shop.now.date(),
+            payment_date=shop.today,
             by=shop.coordinator,
             now=shop.now,
         )
@@ -637,7 +637,7 @@ def test_pending_advance_goes_the_way_that_was_chosen(shop: Shop):
             amount=Decimal("300.00"),
             method="Transfer",
             document_number=f"T-{number}",
-            payment_date=shop.now.date(),
+            payment_date=shop.today,
             by=shop.coordinator,
             now=shop.now,
         )

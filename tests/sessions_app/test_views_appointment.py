@@ -67,7 +67,7 @@ def paid(shop: Shop, session: Session, amount: Decimal = ADVANCE, *, verified: b
         amount=amount,
         method="Transfer",
         document_number=f"BI-{session.code}",
-        payment_date=shop.now.astimezone(STUDIO.zone).date(),
+        payment_date=shop.today,
         by=shop.coordinator,
         now=shop.now,
     )
@@ -209,7 +209,7 @@ def test_the_pages_cost_the_same_however_much_there_is_to_tell(shop):
             amount=Decimal("10.00"),
             method="Cash",
             document_number=str(number),
-            payment_date=shop.now.date(),
+            payment_date=shop.today,
             by=shop.coordinator,
             now=shop.now,
         )
@@ -721,7 +721,7 @@ def test_reason_for_the_money_stands_in_the_history(client: Browser):
         amount=Decimal("200.00"),
         method="Cash",
         document_number="1",
-        payment_date=shop.now.date(),
+        payment_date=shop.today,
         by=shop.coordinator,
         now=shop.now,
     )

@@ -449,7 +449,7 @@ def test_what_was_never_completed_hides_nothing_ahead(shop, monkeypatch, django_
 
 def test_own_day_says_why_it_cannot_be_completed_yet(shop):
     session = shop.book()
-    paid = {"method": "Transfer", "document_number": "BI-1", "payment_date": shop.now.date()}
+    paid = {"method": "Transfer", "document_number": "BI-1", "payment_date": shop.today}
     pay.register_advance(session, amount=Decimal("200.00"), by=shop.coordinator, now=shop.now, **paid)
     own = artist_day.own_day(shop.artist, now=at(MONDAY, "11:00"))
     complete = next(move for move in own.up.moves if move.name.startswith("complete"))
