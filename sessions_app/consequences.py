@@ -478,11 +478,11 @@ class AdvanceRow:
 
 def advance_table(account: Account) -> list[AdvanceRow]:
     """Each way of canceling an appointment, with its default."""
-    ways = [(str(sentences.INITIATORS["client"]), "client", False), (str(NOT_COMING), "client", True)]
-    ways += [(str(sentences.INITIATORS[name]), name, False) for name in ("company", "force_majeure")]
+    ways = [(str(sentences.INITIATORS["client"]), False), (str(NOT_COMING), True)]
+    ways += [(str(sentences.INITIATORS[name]), False) for name in ("company", "force_majeure")]
     rows = []
-    for who, initiator, no_show in ways:
-        gives_back = workflow.refunds_by_default(initiator, no_show=no_show)
+    for who, no_show in ways:
+        gives_back = workflow.refunds_by_default(no_show=no_show)
         advance = cancellation.advance_of(account, gives_back=gives_back)
         rows.append(AdvanceRow(who, advance.back, advance.kept))
     return rows

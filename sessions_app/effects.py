@@ -219,7 +219,7 @@ def settle_advance(session: "Session", act: Act) -> None:
     """What was paid in advance goes back or is kept, as whoever cancels has chosen; both are written down (D40)."""
     account = act.account or ledger.account(session)
     facts = act.facts
-    by_default = workflow.refunds_by_default(facts.initiator, no_show=facts.no_show)
+    by_default = workflow.refunds_by_default(no_show=facts.no_show)
     gives_back = by_default if facts.refund is None else facts.refund
     advance = advance_of(account, gives_back=gives_back)
     session.kept_amount = advance.kept

@@ -232,12 +232,12 @@ def keeping_is_chosen(facts: Facts) -> Blocker | None:
     """What happens to an advance is decided by who cancels, with the reason; only the default needs none (D40)."""
     if facts.net_paid + facts.pending_in <= 0 or facts.refund is None:
         return None
-    if facts.refund == refunds_by_default(facts.initiator, no_show=facts.no_show) or facts.refund_note.strip():
+    if facts.refund == refunds_by_default(no_show=facts.no_show) or facts.refund_note.strip():
         return None
     return Blocker("INVALID_INPUT", "no_refund_note")
 
 
-def refunds_by_default(initiator: str, *, no_show: bool) -> bool:
+def refunds_by_default(*, no_show: bool) -> bool:
     """Whether an advance goes back unless somebody chooses otherwise: kept after a no-show, else paid back (D40)."""
     return not no_show
 
