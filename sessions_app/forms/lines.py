@@ -70,6 +70,7 @@ class OnlyChanged(SeenForm):
         for name in list(values):
             if self.is_untouched(name, values[name]):
                 values[name] = None
+                self.show_as_saved(name)
         return values
 
 

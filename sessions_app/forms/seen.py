@@ -25,5 +25,13 @@ class SeenForm(forms.Form):
         except forms.ValidationError:
             return False
 
+    def show_as_saved(self, name: str) -> None:
+        """What they left as they saw it comes back as it is saved now: the form that is sent again undoes nothing."""
+        saved = self.initial[name]
+        if not self.is_sent(name) or self.fields[name].clean(self.as_seen(name)) == saved:
+            return
+        self.data = self.data.copy()
+        self.data[self.add_prefix(name)] = "" if saved is None else str(saved)
+
     def is_sent(self, name: str) -> bool:
         return self.add_prefix(name) in self.data

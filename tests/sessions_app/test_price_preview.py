@@ -3,10 +3,12 @@
 import random
 import re
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -16,6 +18,7 @@ from payments import ledger
 from sessions_app import quotes, workflow
 from sessions_app.actions import price
 from sessions_app.actions.price import LineChange
+from sessions_app.forms.lines import PriceForm
 from sessions_app.models import Session, SessionDetail
 from studio.conf import STUDIO
 from studio.errors import StudioError
@@ -231,3 +234,16 @@ def test_the_page_and_the_quote_have_one_order(studio, office):
     order = [line.item_name for line in quotes.lines_of(session)]
     page = office.get(url("session-lines", session)).content.decode()
     assert re.findall(r'aria-label="Move ([^"]+) up"', page) == order and order[0] == "Single two"
+
+
+def test_a_form_that_comes_back_shows_what_others_saved_meanwhile():
+    """Sent again, it would take their change back otherwise: beside the fields stands what is saved now."""
+    session = Session(session_type="Studio", discount=Decimal("20.00"), discount_reason="Theirs", deposit_percentage=50)
+    sent = {"discount": "0.00", "discount_reason": "", "deposit_percentage": "500"}
+    seen = {"seen-discount": "0.00", "seen-discount_reason": "", "seen-deposit_percentage": "50"}
+    form = PriceForm(QueryDict(urlencode(sent | seen)), session=session)
+    assert not form.is_valid()
+    assert set(form.errors) == {"deposit_percentage"}
+    shown = {name: form[name].value() for name in sent}
+    assert shown == {"discount": "20.00", "discount_reason": "Theirs", "deposit_percentage": "500"}
+    assert dict(form.seen())["seen-discount"] == Decimal("20.00")
