@@ -24,6 +24,18 @@ class RoomStatus(models.TextChoices):
     MAINTENANCE = "Maintenance", pgettext_lazy("room", "Maintenance")
 
 
+class Weekday(models.IntegerChoices):
+    """As ``date.weekday()`` counts."""
+
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
+
+
 class Room(models.Model):
     code = models.CharField(_("code"), max_length=20)
     name = models.CharField(_("name"), max_length=100)
@@ -247,3 +259,60 @@ class StaffReservation(Reservation):
     @property
     def coverage_end_time(self) -> time:
         return self.ends_at.time()
+
+
+class OpeningHours(models.Model):
+    """When the studio is open in every week. A weekday may have several rows, and none: then it is closed.
+
+    Without any row at all nobody has said when it is open, and nothing lies outside (``scheduling.opening``).
+    """
+
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
+    opens = models.TimeField(_("opens"))
+    # Midnight is the end of the day.
+    closes = models.TimeField(_("closes"))
+
+    class Meta:
+        verbose_name = _("opening hours")
+        verbose_name_plural = _("opening hours")
+        default_permissions = ()
+        ordering = ["weekday", "opens"]
+        constraints = [
+            models.CheckConstraint(condition=Q(weekday__in=Weekday.values), name="opening_weekday_known"),
+            models.CheckConstraint(
+                condition=Q(closes__gt=F("opens")) | Q(closes=time(0)), name="opening_closes_after_it_opens"
+            ),
+            models.UniqueConstraint(fields=["weekday", "opens"], name="opening_once_at_a_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_weekday_display()} {self.opens:%H:%M}-{self.closes:%H:%M}"
+
+
+class OpeningException(models.Model):
+    """A day with other hours than its weekday's; without times the studio is closed on it, as on a holiday."""
+
+    day = models.DateField(_("day"))
+    opens = models.TimeField(_("opens"), null=True, blank=True)
+    closes = models.TimeField(_("closes"), null=True, blank=True)
+    note = models.CharField(_("why"), max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = _("day with other hours")
+        verbose_name_plural = _("days with other hours")
+        default_permissions = ()
+        ordering = ["day", "opens"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(opens__isnull=True, closes__isnull=True)
+                | Q(opens__isnull=False, closes__isnull=False) & (Q(closes__gt=F("opens")) | Q(closes=time(0))),
+                name="opening_exception_closes_after_it_opens",
+            ),
+            # One row that says "closed", or rows of hours that begin at different times.
+            models.UniqueConstraint(
+                fields=["day", "opens"], nulls_distinct=False, name="opening_exception_once_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.note}".strip()

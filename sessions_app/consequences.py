@@ -172,6 +172,14 @@ def _kept_deadline(scene: Scene) -> Consequence | None:
     )
 
 
+def _hold_begins(scene: Scene) -> Consequence | None:
+    session = scene.session
+    until = deadlines.hold_deadline(scene.now, session.starts_at)
+    if until is None or not (scene.holding or session.room_id):
+        return None
+    return Consequence("hourglass-split", _("What it holds is held until %(when)s.") % {"when": sentences.local(until)})
+
+
 def _deadlines_end(scene: Scene) -> Consequence | None:
     ending = scene.session.payment_deadline or scene.session.changes_deadline
     if ending is None:
@@ -362,6 +370,9 @@ TELLERS: dict[str, Teller] = {
     "keep_refund_terms": _silent,
     "keep_changes_deadline": _kept_deadline,
     "clear_deadlines": _deadlines_end,
+    "begin_hold": _hold_begins,
+    # What the session says instead is told by the other effects.
+    "end_hold": _silent,
     "set_delivery_date": _delivery_date,
     "note_attendance": _attendance,
     "set_editor": _editor,

@@ -36,6 +36,20 @@ def estimated_delivery_date(session_date: date, editing_days: int) -> date:
     return session_date + timedelta(days=editing_days)
 
 
+def hold_deadline(
+    now: datetime, starts_at: datetime, days: int | None = None, zone: ZoneInfo | None = None
+) -> datetime | None:
+    """Until when a request holds its room and people: the end of the local day ``HOLD_DAYS`` from now.
+
+    Never beyond the start of the session itself. None for one that has begun: nobody else wants its time.
+    """
+    if starts_at <= now:
+        return None
+    zone = zone or STUDIO.zone
+    days = STUDIO.hold_days if days is None else days
+    return min(end_of_day(now.astimezone(zone).date() + timedelta(days=days), zone), starts_at.astimezone(zone))
+
+
 def is_valid_session_date(session_date: date, current_status: str, today: date) -> bool:
     """Not in the past, unless the shoot is behind us (retroactive entry, business rules 3.3)."""
     return current_status in PAST_DATES_ALLOWED or session_date >= today

@@ -16,7 +16,7 @@ from payments import commissions, earnings, ledger, money
 from payments.refunds import Percentages
 from scheduling import booking
 from scheduling.models import AssignmentStatus
-from sessions_app import deadlines, mail, notices, quotes, workflow
+from sessions_app import deadlines, holds, mail, notices, quotes, workflow
 from sessions_app.cancellation import advance_of, refund_of
 from sessions_app.memberships import sync_grants
 from studio import access, audit
@@ -136,6 +136,16 @@ def keep_changes_deadline(session: "Session", act: Act) -> None:
 def clear_deadlines(session: "Session", act: Act) -> None:
     session.payment_deadline = None
     session.changes_deadline = None
+
+
+def begin_hold(session: "Session", act: Act) -> None:
+    """Back in negotiation its room and people are kept for a while, as a request's are (D13)."""
+    holds.begin(session, now=act.now)
+
+
+def end_hold(session: "Session", act: Act) -> None:
+    """From here on another deadline says until when, or nothing is held."""
+    holds.end(session)
 
 
 def set_delivery_date(session: "Session", act: Act) -> None:
@@ -320,6 +330,8 @@ EFFECTS: dict[str, Effect] = {
         keep_changes_deadline,
         fix_commissions,
         clear_deadlines,
+        begin_hold,
+        end_hold,
         set_delivery_date,
         note_attendance,
         set_editor,

@@ -297,7 +297,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission="session.edit.pre-assigned",
             roles=OFFICE,
             guards=(has_lines, total_is_positive, is_not_overpaid),
-            effects=("set_payment_deadline", "set_deposit_amount", "keep_quote"),
+            effects=("set_payment_deadline", "set_deposit_amount", "end_hold", "keep_quote"),
         ),
         Transition(
             name="confirm",
@@ -318,7 +318,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission="session.edit.pre-assigned",
             roles=OFFICE,
             guards=(changes_are_still_possible,),
-            effects=("keep_changes_deadline", "clear_deadlines"),
+            effects=("keep_changes_deadline", "clear_deadlines", "begin_hold"),
             tells=("drop_mail", "drop_untrue_notices"),
         ),
         Transition(
@@ -381,7 +381,7 @@ PHOTOGRAPHY: dict[str, Transition] = {
             permission="session.cancel",
             roles=OFFICE,
             guards=(reason_is_given, initiator_is_known),
-            effects=("note_cancellation", "owe_refund", "release_time"),
+            effects=("note_cancellation", "owe_refund", "end_hold", "release_time"),
             tells=("drop_mail", "drop_notices", "tell_freed", "mail_cancellation"),
             # Unpaid ones only (business rules 1.2, 9.1).
             system=frozenset({PRE_SCHEDULED}),

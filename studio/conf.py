@@ -41,6 +41,8 @@ class StudioConf:
     # Days before the session until which the client may change it (D4).
     changes_deadline_days: int = 7
     default_editing_days: int = 5
+    # Ours: days that a request or a negotiation holds its room and people before it is asked about.
+    hold_days: int = 7
     default_deposit_percentage: int = 50
 
     # Percentages of what was paid, net (D18).
@@ -167,6 +169,7 @@ _LARGEST = {
     "payment_deadline_days": 365,
     "changes_deadline_days": 365,
     "default_editing_days": 365,
+    "hold_days": 365,
     "room_turnaround_minutes": 24 * 60,
     "max_concurrent_editing_sessions": 100_000,
 }

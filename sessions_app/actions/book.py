@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from scheduling import booking
-from sessions_app import mail, notices, workflow
+from sessions_app import holds, mail, notices, workflow
 from sessions_app.actions.reach import locked_for, touch
 from sessions_app.models import Client, Session
 from studio import audit
@@ -75,6 +75,7 @@ def delete_session(session: Session, *, by: "User", now: datetime) -> None:
         if locked.status not in (workflow.REQUEST, *workflow.FINAL):
             raise ImmutableSession(_("Cancel the session first."), details={"current": locked.status})
         booking.release(locked.pk, now=now)
+        holds.end(locked)
         notices.forget(locked)
         mail.drop(locked, set(mail.STATES_OF) - {"cancellation_email"})
         locked.deleted_at = now

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import AssignmentStatus, StaffReservation
 from scheduling.slots import Span
-from sessions_app import notices, workflow
+from sessions_app import holds, notices, workflow
 from sessions_app.actions.reach import locked_for, refuse_appointment, require_people_open, touch
 from sessions_app.memberships import sync_grants
 from sessions_app.models import Session
@@ -35,6 +35,7 @@ def give_room(session: Session, *, room_id: int, by: "User", now: datetime) -> S
             raise InvalidInput(_("An external session has no room."), field="room")
         booking.reserve_room(session_id=session.pk, room_id=room_id, span=session.span, by=by, now=now)
         session.room_id = room_id
+        holds.begin(session, now=now)
         notices.drop_if_complete(session)
         touch(session, by=by, now=now)
     return session
@@ -52,6 +53,7 @@ def take_room(session: Session, *, by: "User", now: datetime) -> Session:
             )
         booking.release_room(session_id=session.pk, now=now)
         session.room = None
+        holds.end_if_nothing_is_held(session)
         touch(session, by=by, now=now)
     return session
 
@@ -84,6 +86,7 @@ def assign_photographer(
             notes=notes.strip(),
         )
         sync_grants(session, assignment.staff)
+        holds.begin(session, now=now)
         notices.drop_if_complete(session)
         notices.tell([assignment.staff], "session_assigned", session, by=by)
         touch(session, by=by, now=now)
@@ -136,6 +139,7 @@ def take_off(session: Session, *, assignment_id: int, by: "User", now: datetime)
         booking.take_off(old, now=now)
         if was_lead:
             booking.lead(session.pk, _current(session).order_by("id").first())
+        holds.end_if_nothing_is_held(session)
         sync_grants(session, old.staff)
         notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old.staff])
         notices.tell([old.staff], "assignment_changed", session, by=by, variant="off")

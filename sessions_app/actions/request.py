@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import StaffReservation
 from scheduling.slots import Span, local_span, moved_with
-from sessions_app import deadlines, notices, sentences, workflow
+from sessions_app import deadlines, holds, notices, sentences, workflow
 from sessions_app.actions import book
 from sessions_app.actions.reach import locked_for, refuse_appointment, require_editable, touch
 from sessions_app.clients import is_high_risk
@@ -102,6 +102,7 @@ def open_request(
             )
         if room_id is not None:
             people.give_room(session, room_id=room_id, by=by, now=now)
+        if photographer_ids or room_id is not None:
             session.refresh_from_db()
     return session
 
@@ -184,6 +185,7 @@ def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) 
     coverages = {row.pk: moved_with(row.span, old, new) for row in held}
     booking.move(session.pk, span=new, coverages=coverages)
     session.starts_at, session.ends_at = new.start, new.end
+    holds.move_with(session, now=now)
     if session.changes_deadline is not None:
         session.changes_deadline = deadlines.changes_deadline(session.session_date)
     if session.estimated_delivery_date is not None:
@@ -203,6 +205,7 @@ def _change_type(session: Session, session_type: str, *, now: datetime) -> None:
     if session_type == SessionType.EXTERNAL:
         booking.release_room(session_id=session.pk, now=now)
         session.room = None
+        holds.end_if_nothing_is_held(session)
     elif session.transportation_cost:
         raise InvalidInput(
             _("A studio session has no transportation: take it off the price first."), field="session_type"

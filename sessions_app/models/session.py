@@ -102,6 +102,9 @@ class Session(models.Model):
     estimated_delivery_date = models.DateField(_("delivery"), null=True, blank=True)
     payment_deadline = models.DateTimeField(_("payment deadline"), null=True, blank=True)
     changes_deadline = models.DateTimeField(_("changes deadline"), null=True, blank=True)
+    # Until when a request or a negotiation keeps its room and people for the client, and why for longer than usual.
+    held_until = models.DateTimeField(_("held until"), null=True, blank=True, editable=False)
+    hold_reason = models.CharField(_("held longer because"), max_length=250, blank=True, editable=False)
     # The deadline that a Confirmed session had when it was reopened: its refund still goes by it (D14).
     kept_changes_deadline = models.DateTimeField(_("kept changes deadline"), null=True, blank=True, editable=False)
 
@@ -208,6 +211,11 @@ class Session(models.Model):
                 name="session_payment_deadline_when_pre_scheduled",
             ),
             models.CheckConstraint(
+                condition=Q(held_until__isnull=False, status__in=[workflow.REQUEST, workflow.NEGOTIATION])
+                | Q(held_until__isnull=True, hold_reason=""),
+                name="session_time_is_held_in_negotiation",
+            ),
+            models.CheckConstraint(
                 condition=Q(
                     # Sorted: a set has no order to migrate.
                     status__in=[workflow.CONFIRMED, *sorted(workflow.FROM_ASSIGNED_ON)],
@@ -269,6 +277,7 @@ class Session(models.Model):
             models.Index(
                 fields=["changes_deadline"], condition=Q(status=workflow.CONFIRMED), name="session_to_be_assigned"
             ),
+            models.Index(fields=["held_until"], condition=Q(held_until__isnull=False), name="session_to_be_let_go"),
             models.Index(
                 fields=["estimated_delivery_date", "id"],
                 condition=Q(status__in=[workflow.ATTENDED, workflow.IN_EDITING]),

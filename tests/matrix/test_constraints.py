@@ -4,7 +4,7 @@ None of these writes goes through an action: they are what an import, a shell or
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ from payments.models import (
     ReceiptSeries,
     Till,
 )
-from scheduling.models import Room, RoomReservation, StaffReservation
+from scheduling.models import OpeningException, OpeningHours, Room, RoomReservation, StaffReservation
 from sessions_app.models import (
     Client,
     Import,
@@ -124,6 +124,16 @@ def bring(**values: Any) -> Hit:
     """A raw import of a file."""
     row = {"kind": "Clients", "file_name": "x.csv", "text": "a", "delimiter": ",", "uploaded_at": NOW} | values
     return lambda ten: Import.objects.bulk_create([Import(**{"uploaded_by": ten.studio.admin} | row)])
+
+
+def opened(**values: Any) -> Hit:
+    """Raw opening hours of Mondays."""
+    return lambda ten: OpeningHours.objects.create(**{"weekday": 0, "opens": time(9), "closes": time(18)} | values)
+
+
+def other_day(**values: Any) -> Hit:
+    """A raw day with other hours: closed."""
+    return lambda ten: OpeningException.objects.create(**{"day": date(2026, 3, 2)} | values)
 
 
 def close_till(**values: Any) -> Hit:
@@ -285,6 +295,8 @@ HITS: list[tuple[str, str, Hit]] = [
     ("session_payment_deadline_when_pre_scheduled", "left over", on("Confirmed", payment_deadline=NOW)),
     ("session_changes_deadline_from_confirmed_on", "missing", on("Confirmed", changes_deadline=None)),
     ("session_changes_deadline_from_confirmed_on", "too early", on("Negotiation", changes_deadline=NOW)),
+    ("session_time_is_held_in_negotiation", "sold", on("Confirmed", held_until=NOW)),
+    ("session_time_is_held_in_negotiation", "a reason for nothing", on("Request", held_until=None, hold_reason="x")),
     ("session_editor_from_editing_on", "missing", on("In Editing", assigned_editor=None)),
     ("session_editor_from_editing_on", "too early", lambda ten: on("Attended", assigned_editor=ten.studio.editor)(ten)),
     ("session_delivery_date_from_assigned_on", "missing", on("Assigned", estimated_delivery_date=None)),
@@ -327,6 +339,12 @@ HITS: list[tuple[str, str, Hit]] = [
     ("client_type_known", "unknown word", to(Client, client_type="Robot")),
     ("client_deleted_is_inactive", "still active", to(Client, deleted_at=NOW)),
     # -- imports
+    ("opening_weekday_known", "eighth day", opened(weekday=7)),
+    ("opening_closes_after_it_opens", "backward", opened(closes=time(8))),
+    ("opening_once_at_a_time", "twice", after(opened(), opened(closes=time(12)))),
+    ("opening_exception_closes_after_it_opens", "backward", other_day(opens=time(9), closes=time(8))),
+    ("opening_exception_closes_after_it_opens", "half", other_day(opens=time(9))),
+    ("opening_exception_once_at_a_time", "closed twice", after(other_day(), other_day())),
     ("import_kind_known", "unknown word", bring(kind="Robots")),
     ("import_state_known", "unknown word", bring(state="Lost")),
     ("import_done_within_its_rows", "more than there are", bring(rows=1, done=2)),
