@@ -9,18 +9,18 @@ to the same error.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from scheduling.availability import held_for_room, in_the_way
-from scheduling.models import AssignmentStatus, Reservation, Room, RoomReservation, RoomStatus, StaffReservation
+from scheduling.models import AssignmentStatus, Reservation, Room, RoomReservation, StaffReservation
+from scheduling.refusals import Taken, person_refusal, room_refusal
 from scheduling.slots import Span
 from studio.errors import InvalidInput, PhotographerNotAvailable, RoomNotAvailable, StudioError
 from studio.roles import Role
-from studio.templatetags.atelier import clock, day
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ROOM_NEVER_TWICE = "room_never_twice"
 STAFF_NEVER_TWICE = "staff_never_twice"
 DEADLOCK = "40P01"
+# A refusal names so many of what is in the way.
+CONFLICTS_NAMED = 5
 
 
 def lock_people(ids: Iterable[int]) -> dict[int, "User"]:
@@ -49,9 +51,8 @@ def reserve_room(*, session_id: int, room_id: int, span: Span, by: "User | None"
     room = lock_rooms([room_id]).get(room_id)
     if room is None:
         raise InvalidInput(_("There is no such room."), field="room", details={"room": room_id})
-    _refuse_room_out_of_use(room)
     held = held_for_room(span)
-    _refuse_room_conflicts(room, held, session_id)
+    _refuse_room(room, held, session_id)
     release_room(session_id=session_id, now=now)
     with _constraint_speaks(room, None):
         return RoomReservation.objects.create(
@@ -154,8 +155,7 @@ def move(session_id: int, *, span: Span, coverages: Mapping[int, Span], role: Ro
     held = held_for_room(span)
     for reservation in rooms:
         room = locked_rooms[reservation.room_id]
-        _refuse_room_out_of_use(room)
-        _refuse_room_conflicts(room, held, session_id)
+        _refuse_room(room, held, session_id)
         with _constraint_speaks(room, None):
             reservation.during = (held.start, held.end)
             reservation.save(update_fields=["during"])
@@ -192,7 +192,7 @@ def lock_time_off(reservation_id: int) -> StaffReservation | None:
     return rows.filter(pk=reservation_id, session__isnull=True).first()
 
 
-def unblock(reservation: StaffReservation, *, now: datetime) -> None:
+def unblock(reservation: Reservation, *, now: datetime) -> None:
     """Give time off back: what has begun ends now, what has not is free again as a whole. The caller has locked it."""
     if reservation.during.lower < now < reservation.during.upper:
         reservation.during = (reservation.during.lower, now)
@@ -200,6 +200,33 @@ def unblock(reservation: StaffReservation, *, now: datetime) -> None:
         return
     reservation.released_at = now
     reservation.save(update_fields=["released_at"])
+
+
+def close_room(*, room_id: int, span: Span, by: "User | None", now: datetime, notes: str = "") -> RoomReservation:
+    """A room's time is taken by no session, such as for maintenance.
+
+    Raises ``RoomNotAvailable`` with what is in the way or when the room is out of use, ``InvalidInput`` for an unknown
+    room.
+    """
+    room = lock_rooms([room_id]).get(room_id)
+    if room is None:
+        raise InvalidInput(_("There is no such room."), field="room", details={"room": room_id})
+    _refuse_room(room, span, None)
+    with _constraint_speaks(room, None):
+        return RoomReservation.objects.create(
+            room=room, during=(span.start, span.end), created_by=by, created_at=now, notes=notes
+        )
+
+
+def lock_closure(reservation_id: int) -> RoomReservation | None:
+    """A room's closure, locked; None when there is no such one, or the room was opened again."""
+    rows = RoomReservation.objects.select_for_update(no_key=True, of=("self",)).holding().select_related("room")
+    return rows.filter(pk=reservation_id, session__isnull=True).first()
+
+
+def open_room(closure: RoomReservation, *, now: datetime) -> None:
+    """End a closure, as ``unblock`` ends time off. The caller has locked it."""
+    unblock(closure, now=now)
 
 
 def _of_role(people: Mapping[int, "User"], staff_id: int, role: Role) -> "User":
@@ -229,15 +256,6 @@ def _refuse_gone(person: "User", role: Role) -> None:
         field=field,
         details={field: person.pk, "conflicts": [], "failed": ["gone"]},
     )
-
-
-def _refuse_room_out_of_use(room: Room) -> None:
-    if room.status != RoomStatus.ACTIVE:
-        raise RoomNotAvailable(
-            _("%(room)s is not in use: %(status)s.") % {"room": room.name, "status": room.get_status_display().lower()},
-            field="room",
-            details={"room": room.code, "status": room.status, "conflicts": []},
-        )
 
 
 def _put_on(
@@ -277,54 +295,24 @@ def _put_on(
         )
 
 
-def _refuse_room_conflicts(room: Room, held: Span, session_id: int) -> None:
-    conflicts = list(in_the_way(RoomReservation, room.pk, held, session_id).select_related("session")[:5])
-    if conflicts:
-        raise _room_taken(room, conflicts)
+def _refuse_room(room: Room, held: Span, session_id: int | None) -> None:
+    conflicts = in_the_way(RoomReservation, room.pk, held, session_id).select_related("session")[:CONFLICTS_NAMED]
+    _raise(room_refusal(code=room.code, name=room.name, status=room.status, taken=[Taken.by(row) for row in conflicts]))
 
 
-def _refuse_staff_conflicts(person: "User", coverage: Span, session_id: int) -> None:
-    conflicts = list(in_the_way(StaffReservation, person.pk, coverage, session_id).select_related("session")[:5])
-    if conflicts:
-        raise person_taken(person, conflicts)
+def _refuse_staff_conflicts(person: "User", coverage: Span, session_id: int | None) -> None:
+    conflicts = in_the_way(StaffReservation, person.pk, coverage, session_id).select_related("session")
+    _raise(person_taken(person, conflicts[:CONFLICTS_NAMED]))
 
 
-def _room_taken(room: Room, conflicts: list[Reservation]) -> StudioError:
-    return RoomNotAvailable(
-        _("%(room)s is taken: %(conflicts)s.") % {"room": room.name, "conflicts": _in_words(conflicts)},
-        field="room",
-        details={"room": room.code, "conflicts": [_as_detail(row) for row in conflicts]},
-    )
+def person_taken(person: "User", conflicts: Iterable[Reservation]) -> StudioError | None:
+    """The refusal for somebody who is busy, with what is in the way; None where nothing is."""
+    return person_refusal(pk=person.pk, name=person.full_name, taken=[Taken.by(row) for row in conflicts])
 
 
-def person_taken(person: "User", conflicts: list[Reservation]) -> StudioError:
-    """The refusal for somebody who is busy, with what is in the way."""
-    return PhotographerNotAvailable(
-        _("%(person)s is busy: %(conflicts)s.") % {"person": person.full_name, "conflicts": _in_words(conflicts)},
-        field="photographer",
-        details={"photographer": person.pk, "conflicts": [_as_detail(row) for row in conflicts]},
-    )
-
-
-def _in_words(conflicts: list[Reservation]) -> str:
-    return "; ".join(
-        _("%(what)s, %(day)s %(start)s to %(end)s")
-        % {
-            "what": row.session.code if row.session_id else _("time off"),
-            "day": day(row.starts_at),
-            "start": clock(row.starts_at),
-            "end": clock(row.ends_at),
-        }
-        for row in conflicts
-    )
-
-
-def _as_detail(row: Reservation) -> dict[str, Any]:
-    return {
-        "session": row.session.code if row.session_id else None,
-        "starts_at": row.starts_at.isoformat(),
-        "ends_at": row.ends_at.isoformat(),
-    }
+def _raise(refusal: StudioError | None) -> None:
+    if refusal is not None:
+        raise refusal
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from payments.models import (
 )
 from scheduling.models import OpeningException, OpeningHours, Room, RoomReservation, StaffReservation
 from sessions_app.models import (
+    CalendarFeed,
     Client,
     Import,
     QuoteVersion,
@@ -515,6 +516,9 @@ UNIQUE: dict[str, Hit] = {
     "Receipt.payment": lambda ten: Receipt.objects.create(
         number=10_000, payment=Receipt.objects.first().payment, issued_at=NOW
     ),
+    "CalendarFeed.token_hash": lambda ten: [
+        CalendarFeed.objects.create(token_hash="x" * 64, owner=ten.studio.admin, created_at=NOW) for _ in range(2)
+    ],
     "User.email": lambda ten: User.objects.filter(pk=ten.studio.admin.pk).update(email=ten.studio.editor.email),
     "OutgoingEmail.key": lambda ten: OutgoingEmail.objects.update(key="the same for all"),
     "SessionUserObjectPermission.user+permission+content_object": grant_twice,
