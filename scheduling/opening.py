@@ -71,12 +71,20 @@ class Hours:
         """Some of the span lies outside the hours, the night between two days that are open around it included."""
         if not self.is_known:
             return False
-        zone = zone or STUDIO.zone
         start, end = span.start.astimezone(UTC), span.end.astimezone(UTC)
-        first, last = start.astimezone(zone).date(), (end - timedelta.resolution).astimezone(zone).date()
-        days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
-        open_time = _joined([(each.start, each.end) for day in days for each in self.spans(day, zone)])
-        return not any(each.start <= start and end <= each.end for each in open_time)
+        return not any(each.start <= start and end <= each.end for each in self.between(*days_of(span, zone), zone))
+
+    def between(self, first: date, last: date, zone: ZoneInfo | None = None) -> list[Span]:
+        """All open time of some days as instants; what is open over a midnight between them is one."""
+        days = (first + timedelta(days=count) for count in range((last - first).days + 1))
+        return _joined([(each.start, each.end) for day in days for each in self.spans(day, zone)])
+
+
+def days_of(span: Span, zone: ZoneInfo | None = None) -> tuple[date, date]:
+    """The first and the last local day of which the span has something."""
+    zone = zone or STUDIO.zone
+    end = span.end.astimezone(UTC) - timedelta.resolution
+    return span.start.astimezone(zone).date(), end.astimezone(zone).date()
 
 
 def _starts_before(one: Interval, other: Interval) -> bool:
