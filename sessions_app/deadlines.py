@@ -43,11 +43,18 @@ def hold_deadline(
 
     Never beyond the start of the session itself. None for one that has begun: nobody else wants its time.
     """
-    if starts_at <= now:
+    if starts_at.timestamp() <= now.timestamp():
         return None
     zone = zone or STUDIO.zone
     days = STUDIO.hold_days if days is None else days
-    return min(end_of_day(now.astimezone(zone).date() + timedelta(days=days), zone), starts_at.astimezone(zone))
+    return hold_end(now.astimezone(zone).date() + timedelta(days=days), starts_at, zone)
+
+
+def hold_end(day: date, starts_at: datetime, zone: ZoneInfo | None = None) -> datetime:
+    """The end of that local day, or the start of the session where it comes first."""
+    zone = zone or STUDIO.zone
+    # By the instants: in an hour that the clocks repeat, they do not say what comes first.
+    return min(end_of_day(day, zone), starts_at.astimezone(zone), key=datetime.timestamp)
 
 
 def is_valid_session_date(session_date: date, current_status: str, today: date) -> bool:

@@ -34,15 +34,24 @@ def end_if_nothing_is_held(session: "Session") -> None:
         end(session)
 
 
-def move_with(session: "Session", *, now: datetime) -> None:
-    """At another time of the session: never beyond its start, and from anew when there was no end to it."""
+def move_with(session: "Session", *, began: datetime, now: datetime) -> None:
+    """At another time of the session, which began at ``began``: never beyond its start.
+
+    A hold that only the former start had cut short is given what a new one gets, and so is a session that had none.
+    """
     latest = deadlines.hold_deadline(now, session.starts_at)
     if latest is None:
         end(session)
-    elif session.held_until is not None:
-        session.held_until = min(session.held_until, session.starts_at)
-    else:
+    elif session.held_until is None:
         begin(session, now=now)
+    else:
+        was_cut_short = session.held_until.timestamp() == began.timestamp()
+        until = max(session.held_until, latest, key=datetime.timestamp) if was_cut_short else session.held_until
+        session.held_until = min(until, session.starts_at, key=datetime.timestamp)
+
+
+def has_expired(session: "Session", now: datetime) -> bool:
+    return session.held_until is not None and session.held_until <= now
 
 
 def holds_something(session: "Session") -> bool:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.models import PaymentStatus, PaymentType
 from scheduling.models import AssignmentStatus
-from sessions_app import deadlines, workflow
+from sessions_app import deadlines, holds, workflow
 from sessions_app.actions.people import LONGEST_WAY
 from sessions_app.states import Status
 from studio import notices
@@ -504,6 +504,30 @@ CHECKS: dict[str, Check] = {
             WHERE r.released_at IS NOT NULL AND r.assignment_status <> %(reassigned)s
                 AND s.deleted_at IS NULL AND NOT s.status = ANY(%(final)s)
         """,
+    ),
+    "holds_differ_from_reservations": Check(
+        finds=_("Requests and negotiations whose hold differs from what they hold"),
+        says=_("It is %(status)s, held until %(until)s, and people and rooms held for it are %(holding)s."),
+        advice=_("Open the session and give its room or a photographer again, or take them off: that sets it anew."),
+        # D33; what has begun may hold something without an end, as nobody else wants its time.
+        sql="""
+            SELECT s.code, s.status, s.held_until AS until, held.holding
+            FROM sessions_app_session s, LATERAL (
+                SELECT (
+                    SELECT count(*) FROM scheduling_staffreservation r
+                    WHERE r.session_id = s.id AND r.released_at IS NULL
+                ) + (
+                    SELECT count(*) FROM scheduling_roomreservation r
+                    WHERE r.session_id = s.id AND r.released_at IS NULL
+                ) AS holding
+            ) held
+            WHERE s.deleted_at IS NULL AND s.status = ANY(%(in_negotiation)s) AND (
+                s.held_until IS NULL AND held.holding > 0 AND s.starts_at > %(now)s
+                OR s.held_until IS NOT NULL AND held.holding = 0
+                OR s.held_until > s.starts_at
+            )
+        """,
+        params=lambda: {"in_negotiation": list(holds.HOLDING)},
     ),
     "deleted_sessions_hold_time": Check(
         finds=_("Deleted sessions that still hold somebody or a room"),

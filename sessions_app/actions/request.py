@@ -1,5 +1,6 @@
 """Open a request and edit what, when and where (business rules 1.3, 3; D2, D16, D33)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -40,19 +41,37 @@ class When:
         try:
             span = local_span(self.session_date, self.start_time, self.end_time)
         except (ValueError, OverflowError) as wrong:
-            raise InvalidInput(
-                _("This date and time do not exist in the studio's time zone."), field="start_time"
-            ) from wrong
-        if span.duration > timedelta(hours=STUDIO.max_session_hours):
-            raise InvalidInput(_("A session lasts 24 hours at most."), field="end_time")
-        return span
+            raise no_such_time() from wrong
+        return _believed(span)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The instants themselves: also the second of two equal hours when the clocks go back."""
+
+    exactly: Span
+
+    def span(self) -> Span:
+        """Raises ``InvalidInput`` for more than 24 hours."""
+        return _believed(self.exactly)
+
+
+def no_such_time() -> InvalidInput:
+    """The clocks skip it, or it is beyond the calendar."""
+    return InvalidInput(_("This date and time do not exist in the studio's time zone."), field="start_time")
+
+
+def _believed(span: Span) -> Span:
+    if span.duration > timedelta(hours=STUDIO.max_session_hours):
+        raise InvalidInput(_("A session lasts 24 hours at most."), field="end_time")
+    return span
 
 
 def open_request(
     *,
     client: Client,
     session_type: str,
-    when: When,
+    when: When | At,
     by: "User",
     now: datetime,
     location: str = "",
@@ -60,8 +79,12 @@ def open_request(
     special_notes: str = "",
     room_id: int | None = None,
     photographer_ids: tuple[int, ...] = (),
+    coverages: Mapping[int, Span] | None = None,
 ) -> Session:
     """Write a client's request down; a room and photographers that it names are held from now on (D33).
+
+    ``coverages`` say by person where somebody is needed for another time than the session's own: with the way, or for a
+    part of it.
 
     Raises ``AccessDenied``; ``InvalidSessionDate`` for the past (an Admin may enter it, audited, D16);
     ``RoomNotAvailable`` and ``PhotographerNotAvailable`` with nothing written; ``InvalidInput`` for a client that is
@@ -98,7 +121,12 @@ def open_request(
         booking.lock_people(photographer_ids)
         for position, photographer_id in enumerate(photographer_ids):
             people.assign_photographer(
-                session, photographer_id=photographer_id, coverage=span, lead=position == 0, by=by, now=now
+                session,
+                photographer_id=photographer_id,
+                coverage=(coverages or {}).get(photographer_id, span),
+                lead=position == 0,
+                by=by,
+                now=now,
             )
         if room_id is not None:
             people.give_room(session, room_id=room_id, by=by, now=now)
@@ -185,7 +213,7 @@ def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) 
     coverages = {row.pk: moved_with(row.span, old, new) for row in held}
     booking.move(session.pk, span=new, coverages=coverages)
     session.starts_at, session.ends_at = new.start, new.end
-    holds.move_with(session, now=now)
+    holds.move_with(session, began=old.start, now=now)
     if session.changes_deadline is not None:
         session.changes_deadline = deadlines.changes_deadline(session.session_date)
     if session.estimated_delivery_date is not None:

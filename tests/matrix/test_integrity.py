@@ -277,6 +277,32 @@ BROKEN: list[tuple[str, str, str, Break, set[str]]] = [
         set(),
     ),
     (
+        "holds_differ_from_reservations",
+        "Negotiation",
+        "nothing says until when",
+        sql("UPDATE sessions_app_session SET held_until = NULL WHERE id = %(id)s"),
+        set(),
+    ),
+    (
+        "holds_differ_from_reservations",
+        "Negotiation",
+        "beyond its start",
+        sql("UPDATE sessions_app_session SET held_until = ends_at WHERE id = %(id)s"),
+        set(),
+    ),
+    (
+        "holds_differ_from_reservations",
+        "Request",
+        "nothing is held",
+        sql(
+            "WITH room AS (DELETE FROM scheduling_roomreservation WHERE session_id = %(id)s),"
+            " people AS (UPDATE scheduling_staffreservation SET assignment_status = 'Reassigned',"
+            " is_lead_photographer = false, released_at = %(now)s WHERE session_id = %(id)s)"
+            " UPDATE sessions_app_session SET room_id = NULL WHERE id = %(id)s"
+        ),
+        {"grants_are_left_over"},
+    ),
+    (
         "deleted_sessions_hold_time",
         "Request",
         "deleted by hand",
