@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from scheduling.models import AssignmentStatus
@@ -142,12 +143,13 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A session in the way, for somebody who may open it."""
+    """A session in the way, for somebody who may open it; or time off, or the closure of a room."""
 
     code: str
     url: str
     starts_at: datetime
     ends_at: datetime
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,14 @@ def noting(do: Callable[[dict[str, Any]], Done], in_the_way: list[Conflict]) -> 
 
 
 def conflicts_of(error: StudioError) -> list[Conflict]:
+    other = pgettext("room", "Closed") if isinstance(error, RoomNotAvailable) else pgettext("reservation", "Time off")
     return [
         Conflict(
             each["session"] or "",
             reverse("session-page", args=[each["session"]]) if each["session"] else "",
             datetime.fromisoformat(each["starts_at"]),
             datetime.fromisoformat(each["ends_at"]),
+            "" if each["session"] else other,
         )
         for each in error.details.get("conflicts", [])
     ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from scheduling.models import StaffReservation
+from scheduling.models import Reservation, StaffReservation
 from scheduling.slots import as_whole_days
 from sessions_app.actions import time_off as actions
 from sessions_app.forms.time_off import TimeOffForm
@@ -45,8 +45,11 @@ def time_off(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     sees_all = allows(request.user, Perm.SESSION_ASSIGN_RESOURCES)
     own = bool(roles_of(request.user).intersection(actions.BOOKED))
-    chosen = _number(request.GET.get("person", "")) if sees_all else request.user.pk
-    initial = {"first_day": _day(request.GET.get("day", "")), "person": chosen or (request.user.pk if own else None)}
+    chosen = number_asked(request.GET.get("person", "")) if sees_all else request.user.pk
+    initial = {
+        "first_day": day_asked(request.GET.get("day", "")),
+        "person": chosen or (request.user.pk if own else None),
+    }
     posted = request.POST if request.method == "POST" else None
     form = TimeOffForm(posted, by=request.user, chooses=sees_all, initial=initial)
     in_the_way: list[Conflict] = []
@@ -86,7 +89,7 @@ def time_off_end(request: HttpRequest, pk: int) -> HttpResponse:
     return finish(request, Done(text, back(request, reverse("time-off"))))
 
 
-def in_words(row: StaffReservation) -> str:
+def in_words(row: Reservation) -> str:
     """``Mon 8 Mar to Fri 12 Mar``, ``Mon 8 Mar 14:00 to 16:00``."""
     start, end = row.starts_at, row.ends_at
     if (days := as_whole_days(row.span)) is not None:
@@ -102,11 +105,13 @@ def _row(row: StaffReservation, now: datetime) -> Row:
     return Row(row.pk, row.staff.full_name, in_words(row), row.notes, by, row.starts_at < now)
 
 
-def _number(text: str) -> int | None:
+def number_asked(text: str) -> int | None:
+    """The number that an address names."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _day(text: str) -> date | None:
+def day_asked(text: str) -> date | None:
+    """The day that an address names."""
     try:
         return date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:

@@ -13,10 +13,10 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from payments.models import Payment
-from scheduling.models import StaffReservation
+from scheduling.models import RoomReservation, StaffReservation
 from scheduling.slots import Span, whole_days
 from sessions_app import workflow
-from sessions_app.actions import appoint, pay, price, time_off
+from sessions_app.actions import appoint, closure, pay, price, time_off
 from sessions_app.importing import acts as imports
 from sessions_app.models import Client, Import, Session
 from studio.conf import STUDIO
@@ -124,6 +124,7 @@ def build() -> AtWork:
             "staff": studio.editor.pk,
             "import": _import(studio).pk,
             "time off": _time_off(studio, today).pk,
+            "closure": _closure(studio, today).pk,
         },
     )
     with connection.cursor() as cursor:  # what waits for the end of the transaction is checked now
@@ -160,6 +161,11 @@ def _time_off(studio: Studio, today: date) -> StaffReservation:
     """The coordinator's, far ahead."""
     days = whole_days(today + timedelta(days=300), today + timedelta(days=301))
     return time_off.block(studio.coordinator, span=days, by=studio.coordinator, now=timezone.now())
+
+
+def _closure(studio: Studio, today: date) -> RoomReservation:
+    days = whole_days(today + timedelta(days=300), today + timedelta(days=301))
+    return closure.close(studio.room, span=days, by=studio.coordinator, now=timezone.now())
 
 
 def _import(studio: Studio) -> Import:
@@ -250,6 +256,7 @@ PK_OF = {
     "staff-invite": "staff",
     "staff-delete": "staff",
     "time-off-end": "time off",
+    "closure-end": "closure",
     "import-map": "import",
     "import-check": "import",
     "import-run": "import",
