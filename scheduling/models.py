@@ -85,6 +85,13 @@ class Begins(Func):
     output_field = DateTimeField()
 
 
+class Ends(Func):
+    """When a range ends."""
+
+    function = "upper"
+    output_field = DateTimeField()
+
+
 def _same(resource: str) -> Func:
     """Equality of a foreign key as a range, so that a GiST index can hold it without the btree_gist extension."""
     return Func(F(resource), F(resource), Value("[]"), function="int8range", output_field=BigIntegerRangeField())

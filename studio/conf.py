@@ -59,6 +59,8 @@ class StudioConf:
     require_full_payment: bool = False
     # Ours: minutes that a room stays taken after a session, for clearing it.
     room_turnaround_minutes: int = 0
+    # Ours: minutes that the way takes between a session out of the house and the next one, where nothing else is said.
+    travel_minutes: int = 30
     # Ours: minutes of a slot in an artist's day, and the local hours that the day shows when nothing lies outside.
     appointment_slot_minutes: int = 30
     appointment_day_begins: int = 9
@@ -171,6 +173,7 @@ _LARGEST = {
     "default_editing_days": 365,
     "hold_days": 365,
     "room_turnaround_minutes": 24 * 60,
+    "travel_minutes": 12 * 60,
     "max_concurrent_editing_sessions": 100_000,
 }
 
