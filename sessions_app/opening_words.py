@@ -1,6 +1,6 @@
 """What lies outside the opening hours, in words. It is advice: nothing is refused for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, timedelta
 
 from django.utils.translation import gettext as _
@@ -16,11 +16,18 @@ def outside_hours(span: Span, known: Hours | None = None) -> str:
 
     ``known`` saves the one query: the hours of the days of the span.
     """
-    known = known or hours.load(*days_of(span))
+    known = known if known is not None else hours.load(*days_of(span))
     if not known.outside(span):
         return ""
     on = next(each for each in _days(span) if (part := _part(span, each)) and known.outside(part))
     return _("That is outside the opening hours (%(hours)s).") % {"hours": of_day(known, on)}
+
+
+def outside_hours_each(spans: Sequence[Span]) -> list[str]:
+    """The same for several spans, in one query for all of them."""
+    days = [day for span in spans for day in days_of(span)]
+    known = hours.load(min(days), max(days)) if days else Hours()
+    return [outside_hours(span, known) for span in spans]
 
 
 def with_warning(text: str, span: Span) -> str:

@@ -21,7 +21,7 @@ DAYS, WEEKS = "days", "weeks"
 
 @dataclass(slots=True)
 class Sitting:
-    """One row of the plan: what was typed, and what is wrong with it."""
+    """One row of the plan: what was typed, and what is wrong with it or has to be known."""
 
     number: int
     day: str
@@ -29,6 +29,8 @@ class Sitting:
     is_kept: bool = True
     span: Span | None = None
     error: StudioError | None = None
+    # Of the opening hours.
+    outside: str = ""
 
 
 class SeriesForm(BookForm):

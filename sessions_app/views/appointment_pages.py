@@ -15,6 +15,7 @@ from sessions_app.actions import appoint
 from sessions_app.consequences import rows_with_people
 from sessions_app.forms.appointment_edit import AppointmentEditForm
 from sessions_app.models import Session
+from sessions_app.opening_words import with_warning
 from sessions_app.views.finding import visible_session
 from sessions_app.views.requests import Conflict, conflicts_of
 from studio.access import allows, require
@@ -62,6 +63,7 @@ def appointment_edit(request: HttpRequest, code: str) -> HttpResponse:
             "start": clock(changed.starts_at),
             "end": clock(changed.ends_at),
         }
+        text = with_warning(text, changed.span)
         return Done(text, back(request, changed.get_absolute_url()), facts={"session": changed.code})
 
     def context() -> dict[str, Any]:

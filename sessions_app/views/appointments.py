@@ -28,6 +28,7 @@ from sessions_app.forms.appointments import (
     span_of,
 )
 from sessions_app.models import Session
+from sessions_app.opening_words import outside_hours, with_warning
 from sessions_app.states import Status
 from sessions_app.views.finding import LARGEST_ID, visible_session
 from sessions_app.views.requests import Conflict, conflicts_of
@@ -173,6 +174,7 @@ def appointment_shift(request: HttpRequest, code: str) -> HttpResponse:
         "when": in_words(moved.span),
         "artist": moved.artist.full_name,
     }
+    text = with_warning(text, moved.span)
     url = artist_day.board_url(moved.session_date)
     return finish(request, Done(text, url, moved.get_absolute_url(), _("Open it"), {"session": moved.code}))
 
@@ -187,6 +189,8 @@ class Room:
     artist: str
     span: Span
     held: Span
+    # Of the opening hours.
+    outside: str = ""
     reason: str = ""
     in_the_way: list[Conflict] = field(default_factory=list)
     alternatives: list[Span] = field(default_factory=list)
@@ -273,13 +277,15 @@ def _room_for(user: "User", sent: Mapping[str, str]) -> Room | None:
         return None
     held = appoint.buffered(artist, span)
     clashes = appoint.clashes([span], artist_id=artist.pk)
+    outside = outside_hours(span)
     if not clashes:
-        return Room(artist.full_name, span, held)
+        return Room(artist.full_name, span, held, outside)
     starts = artist_day.alternatives(artist, span)
     return Room(
         artist.full_name,
         span,
         held,
+        outside,
         clashes[0].error.message,
         conflicts_of(clashes[0].error),
         [lasting(start, span.duration) for start in starts],
@@ -317,6 +323,7 @@ def _booked(session: Session, artist: "User", by: "User") -> Done:
         text = _("%(code)s is on hold: %(client)s, %(when)s, %(artist)s.") % values
     else:
         text = _("%(code)s is booked: %(client)s, %(when)s, %(artist)s.") % values
+    text = with_warning(text, session.span)
     next_url, next_label = session.get_absolute_url(), _("Open it")
     if session.price and allows(by, Perm.PAYMENT_REGISTER):
         next_url, next_label = reverse("session-deposit", args=[session.code]), _("Take an advance")

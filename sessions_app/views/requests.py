@@ -21,6 +21,7 @@ from sessions_app.clients import Record
 from sessions_app.forms.people import offer
 from sessions_app.forms.requests import EditForm, RequestForm, as_initial, span_of
 from sessions_app.models import Client, Session
+from sessions_app.opening_words import outside_hours, with_warning
 from sessions_app.views.finding import LARGEST_ID, visible_session
 from studio.access import require
 from studio.acting import Done, act
@@ -37,7 +38,8 @@ def session_new(request: HttpRequest) -> HttpResponse:
     """The form of a request. An address may fill it (``?client=3&session_date=2026-11-28``); ``find`` looks up."""
     require(request.user, Perm.SESSION_CREATE)
     sent = request.POST if request.method == "POST" else request.GET
-    offered = offer(span_of(sent))
+    span = span_of(sent)
+    offered = offer(span)
     is_bound = request.method == "POST" and "find" not in request.POST
     form = RequestForm(request.POST if is_bound else None, initial=as_initial(sent), offered=offered)
     in_the_way: list[Conflict] = []
@@ -59,6 +61,7 @@ def session_new(request: HttpRequest) -> HttpResponse:
         else:
             session = actions.open_for_new_client(form.new_client(), **wanted)
         text = _("%(code)s is written down: %(when)s.") % {"code": session.code, "when": _in_words(session)}
+        text = with_warning(text, session.span)
         lines = reverse("session-lines", args=[session.code])
         return Done(text, session.get_absolute_url(), lines, _("Say what is sold"), {"session": session.code})
 
@@ -70,6 +73,7 @@ def session_new(request: HttpRequest) -> HttpResponse:
             "searched": sent.get("client_search", "").strip(),
             "in_the_way": in_the_way,
             "offered": offered,
+            "outside": outside_hours(span) if span else "",
             "today": timezone.localdate(timezone=STUDIO.zone).isoformat(),
             "has_new_client": any(sent.get(name) for name in ("full_name", "primary_phone", "email")),
         }
@@ -92,9 +96,11 @@ def client_options(request: HttpRequest) -> HttpResponse:
 def session_free(request: HttpRequest) -> HttpResponse:
     """Rooms and photographers for the time that has been typed so far, as the part of the form that htmx puts in."""
     require(request.user, Perm.SESSION_CREATE)
-    offered = offer(span_of(request.GET))
+    span = span_of(request.GET)
+    offered = offer(span)
     form = RequestForm(initial=as_initial(request.GET), offered=offered)
-    return render(request, "sessions_app/request_resources.html", {"form": form, "offered": offered})
+    context = {"form": form, "offered": offered, "outside": outside_hours(span) if span else ""}
+    return render(request, "sessions_app/request_resources.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -122,6 +128,7 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
             now=now,
         )
         text = _("%(code)s is changed: %(when)s.") % {"code": changed.code, "when": _in_words(changed)}
+        text = with_warning(text, changed.span)
         return Done(text, changed.get_absolute_url(), facts={"session": changed.code})
 
     def context() -> dict[str, Any]:

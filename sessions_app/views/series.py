@@ -16,6 +16,7 @@ from sessions_app.actions import appoint
 from sessions_app.forms.appointments import TENTATIVE, moment_of
 from sessions_app.forms.series import SeriesForm, Sitting, rows_of
 from sessions_app.models import Session
+from sessions_app.opening_words import outside_hours_each
 from sessions_app.views.finding import LARGEST_ID
 from studio.access import allows, require
 from studio.acting import Done, act
@@ -115,8 +116,9 @@ def _checked(sittings: list[Sitting], *, artist_id: int) -> list[Sitting]:
     clashes = {
         id(clash.span): clash.error for clash in appoint.clashes([row.span for row in timed], artist_id=artist_id)
     }
-    for row in timed:
-        row.error = clashes.get(id(row.span))
+    warnings = outside_hours_each([row.span for row in timed])
+    for row, outside in zip(timed, warnings, strict=True):
+        row.error, row.outside = clashes.get(id(row.span)), outside
     return sittings
 
 

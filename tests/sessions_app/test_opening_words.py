@@ -1,16 +1,20 @@
 """What lies outside the opening hours is said in words, and is not refused."""
 
-from datetime import date, time
+from datetime import date, time, timedelta
 
 import pytest
-from django.utils import translation
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
 
 from scheduling.models import OpeningException, OpeningHours
 from scheduling.opening import Hours, Interval
 from scheduling.slots import Span
+from sessions_app.models import Session
 from sessions_app.opening_words import outside_hours
-from tests.factories.domain import at
-from tests.factories.shop import span
+from studio.conf import STUDIO
+from tests.factories.domain import Studio, at
+from tests.factories.shop import Shop, span
 
 SATURDAY, SUNDAY, MONDAY = "2027-03-06", "2027-03-07", "2027-03-08"
 HOURS = Hours(
@@ -59,3 +63,33 @@ def test_hours_are_asked_once_and_unknown_ones_warn_of_nothing(django_assert_num
     OpeningException.objects.create(day=date(2027, 3, 8), note="Holiday")
     with django_assert_num_queries(1):
         assert "Holiday" in outside_hours(span(day=MONDAY))
+
+
+@pytest.mark.django_db
+def test_a_booking_outside_the_hours_is_made_and_warned_of_beforehand_and_afterwards(client):
+    studio, shop = Studio(today=timezone.localdate(timezone=STUDIO.zone)), Shop()
+    client.force_login(studio.coordinator)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    day = studio.today + timedelta(days=20)
+    OpeningException.objects.create(day=day, note="Day of the dead")
+    when = {"session_date": day.isoformat(), "start_time": "10:00", "end_time": "12:00", "duration": 120}
+    whose = {"client": studio.client.pk, "event_description": "Koi"}
+    appointment = when | whose | {"artist": shop.artist.pk, "certainty": "active"}
+    series = appointment | {"every": 1, "unit": "weeks", "count": 2}
+    for asked in (
+        client.get(reverse("session-free"), when),
+        client.get(reverse("session-new"), when),
+        client.get(reverse("appointment-free"), appointment),
+        client.post(reverse("appointment-series"), series | {"plan": "true"}),
+        client.post(reverse("session-new"), when | whose | {"session_type": "Studio"}, follow=True),
+        client.post(reverse("appointment-new"), appointment, follow=True),
+    ):
+        assert asked.status_code == 200
+        assert asked.text.count("closed: Day of the dead)") == 1, asked.request
+    assert Session.objects.count() == 2
+    # Back into the hours, nothing is said.
+    session = Session.objects.get(session_type="Studio")
+    edited = when | {"session_type": "Studio", "event_description": "Koi"} | {"session_date": day + timedelta(days=1)}
+    moved = client.post(reverse("session-edit", args=[session.code]), edited, follow=True)
+    assert "is changed" in moved.text
+    assert "opening hours (" not in moved.text
