@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.mime.text import MIMEText
 from enum import StrEnum
 
-from icalendar import Calendar, vCalAddress
+from icalendar import Calendar, vCalAddress, vDuration
 from icalendar import Event as VEvent
 
 from scheduling.slots import Span
@@ -90,8 +90,13 @@ def calendar(
     method: Method = Method.PUBLISH,
     organizer: Organizer | None = None,
     name: str = "",
+    refresh: timedelta | None = None,
 ) -> bytes:
-    """The file in UTF-8, folded as the format wants. `stamp` is when it was made, `name` is a feed's."""
+    """The file in UTF-8, folded as the format wants. `stamp` is when it was made.
+
+    `name` and `refresh` are a feed's: what a program calls it, and how often it may look (RFC 7986; Outlook's own word
+    for it beside).
+    """
     file = Calendar()
     file.add("prodid", PRODUCT)
     file.add("version", "2.0")
@@ -99,6 +104,9 @@ def calendar(
     file.add("method", method.value)
     if name:
         file.add("x-wr-calname", line(name))
+    if refresh is not None:
+        file.add("refresh-interval", refresh, parameters={"VALUE": "DURATION"})
+        file.add("x-published-ttl", vDuration(refresh).to_ical().decode())
     for event in events:
         file.add_component(_component(event, stamp=stamp, organizer=organizer))
     return file.to_ical()

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ from payments.models import Payment
 from scheduling.models import StaffReservation
 from sessions_app.actions import book
 from sessions_app.models import (
+    CalendarFeed,
     Client,
     Import,
     QuoteVersion,
@@ -267,6 +269,21 @@ class ImportAdmin(ReadOnlyAdmin):
 
     def view_on_site(self, found: Import) -> str:
         return found.get_absolute_url()
+
+
+@admin.register(CalendarFeed)
+class CalendarFeedAdmin(ReadOnlyAdmin):
+    """Revoked on the page of the feeds, which says what that does. Of the secret not even the hash is shown."""
+
+    list_display = ("created_at", "owner", "room", "last_read_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "room")
+    list_select_related = ("owner", "room")
+    search_fields = ("owner__full_name", "owner__email", "room__name")
+    date_hierarchy = "created_at"
+    fields = ("owner", "room", "created_at", "last_read_at", "revoked_at")
+
+    def view_on_site(self, feed: CalendarFeed) -> str:
+        return reverse("feed-list")
 
 
 @admin.register(SessionUserObjectPermission)

@@ -10,9 +10,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import get_language, get_language_info, gettext
 
 from studio import navigation
+from studio.access import allows
 from studio.conf import STUDIO
 from studio.navigation import Link
-from studio.roles import Role, roles_of
+from studio.roles import Perm, Role, roles_of
 
 
 class Shell:
@@ -137,6 +138,11 @@ class Shell:
     @property
     def language_url(self) -> str:
         return navigation.address("set-language")
+
+    @property
+    def feeds_url(self) -> str:
+        """Empty for whoever is never put on a session for a time, and has no calendar to carry away."""
+        return navigation.address("feed-list") if allows(self.user, Perm.SCHEDULE_BLOCK_OWN) else ""
 
     @property
     def password_url(self) -> str:

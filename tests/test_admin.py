@@ -11,8 +11,10 @@ from catalog.models import Item, Package
 from payments.models import Payment, Receipt, ReceiptSeries, Till
 from scheduling.models import Room, RoomReservation, StaffReservation
 from sessions_app import workflow
+from sessions_app.actions import feed
 from sessions_app.importing import acts as imports
 from sessions_app.models import (
+    CalendarFeed,
     Client,
     Import,
     QuoteVersion,
@@ -29,6 +31,7 @@ from tests.factories.domain import Studio, person
 pytestmark = pytest.mark.django_db
 
 RECORDS = (
+    CalendarFeed,
     Client,
     Session,
     SessionDetail,
@@ -47,6 +50,7 @@ RECORDS = (
     Till,
 )
 READ_ONLY = (
+    CalendarFeed,
     Package,
     Payment,
     Receipt,
@@ -77,6 +81,7 @@ def walked(studio):
     session = studio.walk(workflow.IN_EDITING).session
     session.refresh_from_db()
     raw = b"Name,E-mail,Phone\nAna,ana@example.test,5555-0101\n"
+    feed.open_feed(by=studio.photographer, now=studio.now)
     imports.upload(kind="Clients", file_name="x.csv", raw=raw, by=studio.coordinator, now=studio.now)
     return session
 

@@ -98,6 +98,11 @@ TABLE = {
     ("closure-list", "GET"):               "401  403  403  403  403  403  403  403  200  200",
     ("closure-list", "POST"):              "401  403  403  403  403  403  403  403  422  422",
     ("closure-end", "POST"):               "401  403  403  403  403  403  403  403  200  200",
+    ("feed-list", "GET"):                  "401  403  200  200  200  403  403  403  200  200",
+    ("feed-list", "POST"):                 "401  403  200  200  200  403  403  403  200  200",
+    ("feed-revoke", "POST"):               "401  403  404  404  404  404  404  404  200  200",
+    # Nobody has to sign in; an address that leads nowhere. One that is open: test_feeds.
+    ("calendar-feed", "GET"):              "404  404  404  404  404  404  404  404  404  404",
     ("appointment-series", "GET"):         "401  403  200  403  403  403  403  403  200  200",
     ("appointment-series", "POST"):        "401  403  422  403  403  403  403  403  422  422",
     ("appointment-board", "GET"):          "401  403  200  403  403  403  403  403  200  200",

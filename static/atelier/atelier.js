@@ -59,6 +59,15 @@
   };
   focusFirstInvalid(document);
 
+  // What is carried elsewhere is copied by a button; without a clipboard (or this file) it is selected by hand.
+  document.querySelectorAll("input[data-select]").forEach((field) => field.addEventListener("focus", () => field.select()));
+  if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((button) => {
+    const said = button.parentElement.querySelector("[data-copied]");
+    const field = document.getElementById(button.dataset.copy);
+    button.hidden = false;
+    button.addEventListener("click", () => navigator.clipboard.writeText(field.value).then(() => { said.textContent = said.dataset.copied; }, () => field.focus()));
+  });
+
   // Times are the studio's; say so to a reader whose own clock shows another.
   const zone = document.documentElement.dataset.zone;
   if (zone) {

@@ -16,7 +16,7 @@ from payments.models import Payment
 from scheduling.models import RoomReservation, StaffReservation
 from scheduling.slots import Span, whole_days
 from sessions_app import workflow
-from sessions_app.actions import appoint, closure, pay, price, time_off
+from sessions_app.actions import appoint, closure, feed, pay, price, time_off
 from sessions_app.importing import acts as imports
 from sessions_app.models import Client, Import, Session
 from studio.conf import STUDIO
@@ -125,6 +125,7 @@ def build() -> AtWork:
             "import": _import(studio).pk,
             "time off": _time_off(studio, today).pk,
             "closure": _closure(studio, today).pk,
+            "feed": feed.open_feed(by=studio.coordinator, now=timezone.now())[0].pk,
         },
     )
     with connection.cursor() as cursor:  # what waits for the end of the transaction is checked now
@@ -257,6 +258,7 @@ PK_OF = {
     "staff-delete": "staff",
     "time-off-end": "time off",
     "closure-end": "closure",
+    "feed-revoke": "feed",
     "import-map": "import",
     "import-check": "import",
     "import-run": "import",
