@@ -1,10 +1,11 @@
 """Questions about clients and sessions that more than one place asks."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from scheduling.models import AssignmentStatus, StaffReservation
 from sessions_app import workflow
@@ -13,6 +14,7 @@ from studio.access import allows, permission_id
 from studio.roles import Perm, Role, roles_of
 
 if TYPE_CHECKING:
+    from scheduling.slots import Span
     from studio.models import User
 
 CLIENT_WORDS = ("full_name", "email", "primary_phone", "secondary_phone")
@@ -52,6 +54,18 @@ class ClientQuerySet(QuerySet):
 
 
 class SessionQuerySet(QuerySet):
+    def not_within(self, times: "Iterable[Span]") -> "SessionQuerySet":
+        """Those of which some time lies outside all of these; spans that touch are one."""
+        ranges = ",".join(f"[{each.start.isoformat()},{each.end.isoformat()})" for each in times)
+        within = Func(
+            Func(Value(f"{{{ranges}}}"), template="%(expressions)s::tstzmultirange"),
+            Func(F("starts_at"), F("ends_at"), function="tstzrange"),
+            template="%(expressions)s",
+            arg_joiner=" @> ",
+            output_field=models.BooleanField(),
+        )
+        return self.alias(is_within=within).filter(is_within=False)
+
     def present(self) -> "SessionQuerySet":
         return self.filter(deleted_at__isnull=True)
 

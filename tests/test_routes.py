@@ -103,6 +103,10 @@ TABLE = {
     ("feed-revoke", "POST"):               "401  403  404  404  404  404  404  404  200  200",
     # Nobody has to sign in; an address that leads nowhere. One that is open: test_feeds.
     ("calendar-feed", "GET"):              "404  404  404  404  404  404  404  404  404  404",
+    ("opening-hours", "GET"):              "401  403  403  403  403  403  403  403  200  200",
+    ("opening-hours", "POST"):             "401  403  403  403  403  403  403  403  403  422",
+    ("opening-day", "POST"):               "401  403  403  403  403  403  403  403  403  422",
+    ("opening-day-remove", "POST"):        "401  403  403  403  403  403  403  403  403  422",
     ("appointment-series", "GET"):         "401  403  200  403  403  403  403  403  200  200",
     ("appointment-series", "POST"):        "401  403  422  403  403  403  403  403  422  422",
     ("appointment-board", "GET"):          "401  403  200  403  403  403  403  403  200  200",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from studio.models import User
 
 
-def _day(label: Any, *, required: bool = True, help_text: Any = "") -> forms.DateField:
+def day_field(label: Any, *, required: bool = True, help_text: Any = "") -> forms.DateField:
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     return forms.DateField(label=label, required=required, help_text=help_text, widget=widget)
 
@@ -23,8 +23,8 @@ def _day(label: Any, *, required: bool = True, help_text: Any = "") -> forms.Dat
 class DaysForm(forms.Form):
     """From one day to another, or hours of them: ``span``."""
 
-    first_day = _day(gettext_lazy("First day"))
-    last_day = _day(gettext_lazy("Last day"), required=False, help_text=gettext_lazy("Empty: one day."))
+    first_day = day_field(gettext_lazy("First day"))
+    last_day = day_field(gettext_lazy("Last day"), required=False, help_text=gettext_lazy("Empty: one day."))
     start_time = clock(gettext_lazy("From"), required=False)
     end_time = clock(gettext_lazy("Until"), required=False, help_text=gettext_lazy("Without times it is whole days."))
 
