@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from scheduling import rooms
-from scheduling.models import Reservation, Room, RoomReservation, StaffReservation
+from scheduling.models import OpeningException, OpeningHours, Reservation, Room, RoomReservation, StaffReservation
+from studio import navigation
 from studio.admin import ReadOnlyAdmin, StudioModelAdmin
 
 
@@ -79,3 +80,25 @@ class StaffReservationAdmin(ReservationAdmin):
     list_select_related = ("staff", "session__client")
     search_fields = ("staff__full_name", "staff__email", "session__code", "session__event_description")
     fields = (*list_display, "notes", "created_at", "created_by")
+
+
+class OpeningAdmin(ReadOnlyAdmin):
+    """Written on the site's own page, which says what is booked outside of them."""
+
+    def view_on_site(self, row: Any) -> str | None:
+        return navigation.address("opening-hours") or None
+
+
+@admin.register(OpeningHours)
+class OpeningHoursAdmin(OpeningAdmin):
+    list_display = ("weekday", "opens", "closes")
+    list_filter = ("weekday",)
+    fields = list_display
+
+
+@admin.register(OpeningException)
+class OpeningExceptionAdmin(OpeningAdmin):
+    date_hierarchy = "day"
+    list_display = ("day", "opens", "closes", "note")
+    search_fields = ("note",)
+    fields = list_display

@@ -1,6 +1,6 @@
 """Django's admin for every record: open to Admins alone, and no way round the rules."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.contrib import admin
@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from catalog.models import Item, Package
 from payments.models import Payment, Receipt, ReceiptSeries, Till
-from scheduling.models import Room, RoomReservation, StaffReservation
+from scheduling.models import OpeningException, OpeningHours, Room, RoomReservation, StaffReservation
 from sessions_app import workflow
 from sessions_app.actions import feed
 from sessions_app.importing import acts as imports
@@ -44,6 +44,8 @@ RECORDS = (
     Room,
     RoomReservation,
     StaffReservation,
+    OpeningHours,
+    OpeningException,
     Payment,
     Receipt,
     ReceiptSeries,
@@ -58,6 +60,8 @@ READ_ONLY = (
     Till,
     RoomReservation,
     StaffReservation,
+    OpeningHours,
+    OpeningException,
     StatusHistory,
     QuoteVersion,
     Import,
@@ -82,6 +86,8 @@ def walked(studio):
     session.refresh_from_db()
     raw = b"Name,E-mail,Phone\nAna,ana@example.test,5555-0101\n"
     feed.open_feed(by=studio.photographer, now=studio.now)
+    OpeningHours.objects.create(weekday=0, opens=time(8), closes=time(18))
+    OpeningException.objects.create(day=studio.today, note="Holiday")
     imports.upload(kind="Clients", file_name="x.csv", raw=raw, by=studio.coordinator, now=studio.now)
     return session
 
