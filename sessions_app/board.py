@@ -35,7 +35,7 @@ from django.utils.translation import ngettext, pgettext
 
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
 from scheduling.models import AssignmentStatus, Room, RoomStatus, StaffReservation
-from sessions_app import deadlines, sentences, workflow
+from sessions_app import deadlines, holds, sentences, workflow
 from sessions_app.models import Session
 from sessions_app.states import Status
 from studio.conf import STUDIO
@@ -73,7 +73,7 @@ class Waiting:
 
 LATE, TODAY, SOON, LATER = range(4)
 # Among what is equally urgent: what ends by itself, then money, then what coordination decides.
-ORDER = ("deposit", "verify", "refund", "resources", "overpaid", "unsettled", "deliver", "request")
+ORDER = ("deposit", "verify", "refund", "resources", "overpaid", "unsettled", "deliver", "hold", "request")
 TONES = {LATE: "late", TODAY: "late", SOON: "soon", LATER: ""}
 
 
@@ -121,6 +121,8 @@ COLUMNS = (
     "has_people",
     "has_room",
     "reminded_at",
+    "people",
+    "room__name",
 )
 
 
@@ -147,9 +149,15 @@ def _waiting_sessions(clock_: Clock) -> Iterator[dict[str, Any]]:
         .order_by("changes_deadline")
     )
     ready = _facts(sessions.filter(status=Status.READY), "deliver", F("updated_at"), F("total")).order_by("updated_at")
-    requests = _facts(sessions.filter(status=Status.REQUEST), "request", F("created_at"), F("total")).order_by(
-        "created_at"
-    )
+    # One whose hold has expired is asked about that.
+    requests = _facts(
+        sessions.filter(Q(held_until=None) | Q(held_until__gt=clock_.now), status=Status.REQUEST),
+        "request",
+        F("created_at"),
+        F("total"),
+    ).order_by("created_at")
+    let_go = sessions.filter(status__in=holds.HOLDING, held_until__lte=clock_.now)
+    expired = _facts(let_go, "hold", F("held_until"), F("total")).order_by("held_until")
     overpaid = (
         _facts(sessions.exclude(status__in=workflow.FINAL), "overpaid", F("updated_at"), F("total"))
         .filter(net__gt=F("total") + F("other"))
@@ -159,13 +167,15 @@ def _waiting_sessions(clock_: Clock) -> Iterator[dict[str, Any]]:
     unsettled = _facts(
         over.filter(status__in=(Status.WAITING, Status.ACTIVE)), "unsettled", F("ends_at"), F("total")
     ).order_by("-ends_at")
-    parts = [part.values(*COLUMNS)[:SHOWN] for part in (unpaid, unequipped, ready, requests, overpaid, unsettled)]
+    found = (unpaid, unequipped, ready, requests, overpaid, unsettled, expired)
+    parts = [part.values(*COLUMNS)[:SHOWN] for part in found]
     yield from parts[0].union(*parts[1:], all=True)
 
 
 def _facts(sessions: QuerySet, kind: str, at: F, asked: F) -> QuerySet:
     """The figures that a row may need: what is paid net, asked, and pending beside it."""
     live = StaffReservation.objects.holding().filter(session=OuterRef("pk"))
+    counted = Subquery(live.order_by().values("session").annotate(n=Count("pk")).values("n"))
     reminders = OutgoingEmail.objects.filter(
         about_type=Session._meta.label_lower,
         about_id=OuterRef("pk"),
@@ -189,6 +199,7 @@ def _facts(sessions: QuerySet, kind: str, at: F, asked: F) -> QuerySet:
             if kind == "deposit"
             else Value(None, output_field=DateTimeField())
         ),
+        people=Coalesce(counted, 0) if kind == "hold" else Value(0),
     )
 
 
@@ -211,6 +222,7 @@ def _session_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> Iter
         "request": _request_row,
         "overpaid": _overpaid_row,
         "unsettled": _unsettled_row,
+        "hold": _hold_row,
     }[found["kind"]]
     if found["kind"] == "overpaid" and not with_money:
         return
@@ -352,6 +364,26 @@ def _overpaid_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dic
         "url": reverse("session-owe", args=[found["code"]]),
         "label": _("Settle"),
         "post": True,
+    }
+
+
+def _hold_row(found: dict[str, Any], clock_: Clock, with_money: bool) -> dict[str, Any]:
+    """What is held for a client who has not decided, past its day: somebody else may be waiting for it (D33)."""
+    people = ngettext("%(n)d person", "%(n)d people", found["people"]) % {"n": found["people"]}
+    names = [people if found["people"] else "", found["room__name"] or ""]
+    return {
+        "rank": TODAY,
+        "when": clock_.word(found["at"]),
+        "tone": "soon",
+        "text": _("the hold expired on %(when)s") % {"when": moment(found["at"])},
+        "why": _("Held for %(client)s on %(day)s: %(names)s.")
+        % {
+            "client": found["client__full_name"],
+            "day": day(found["starts_at"]),
+            "names": ", ".join(name for name in names if name),
+        },
+        "url": f"{reverse('hold-release')}?{urlencode({'code': found['code'], 'next': reverse('home')})}",
+        "label": _("Release…"),
     }
 
 

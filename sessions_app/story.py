@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from payments import money, till
 from payments.models import Payment, PaymentStatus, PaymentType, Receipt
 from payments.money import Account
 from scheduling.models import StaffReservation
-from sessions_app import clients, sentences, workflow
+from sessions_app import clients, holds, sentences, workflow
 from sessions_app.actions.shoot import NOTES_OPEN
 from sessions_app.consequences import (
     RefundTable,
@@ -85,6 +86,18 @@ class Gate:
     url: str = ""
     reason: str = ""
     is_override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Until when its room and people are kept for the client, and where that is decided; "" where it is not theirs."""
+
+    until: datetime
+    has_expired: bool
+    note: str
+    reason: str
+    extend_url: str
+    release_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +191,7 @@ class Whole:
     moves: list[Move]
     turn: str
     deadlines: list[tuple[str, datetime, str]]
+    hold: Hold | None
     delivery_note: str
     canceled_by: str
     canceled_because: str
@@ -242,6 +256,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         moves=moves_of(session, by=by, now=now, account=account),
         turn=str(TURN.get(session.status, "")),
         deadlines=deadlines_of(session, now),
+        hold=hold_of(session, now, may_decide=may_assign),
         delivery_note=delivery_note(session, now),
         canceled_by=str(sentences.INITIATORS.get(session.canceled_by_initiator, "")),
         canceled_because=sentences.reason_in_words(session.cancellation_reason),
@@ -398,6 +413,20 @@ def deadlines_of(session: "Session", now: datetime) -> list[tuple[str, datetime,
 
     pairs = ((_("Deposit until"), session.payment_deadline), (_("Changes until"), session.changes_deadline))
     return [(label, moment, note(moment)) for label, moment in pairs if moment]
+
+
+def hold_of(session: "Session", now: datetime, *, may_decide: bool) -> Hold | None:
+    if session.held_until is None:
+        return None
+    has_expired = holds.has_expired(session, now)
+    return Hold(
+        session.held_until,
+        has_expired,
+        _("expired") if has_expired else ago(session.held_until, now),
+        session.hold_reason,
+        extend_url=reverse("hold-extend", args=[session.code]) if may_decide else "",
+        release_url=f"{reverse('hold-release')}?{urlencode({'code': session.code})}" if may_decide else "",
+    )
 
 
 def delivery_note(session: "Session", now: datetime) -> str:
@@ -588,6 +617,7 @@ def session_facts(session: "Session", by: "User") -> dict[str, Any]:
     if allows(by, Perm.SESSION_VIEW_ALL):
         facts["payment_deadline"] = _iso(session.payment_deadline)
         facts["changes_deadline"] = _iso(session.changes_deadline)
+        facts["held_until"] = _iso(session.held_until)
     return {"session": facts}
 
 
@@ -607,6 +637,8 @@ def whole_facts(page: Whole) -> dict[str, Any]:
             "refund_owed": str(account.refund_owed),
             "payment_deadline": _iso(session.payment_deadline),
             "changes_deadline": _iso(session.changes_deadline),
+            "held_until": _iso(session.held_until),
+            "hold_reason": session.hold_reason,
             "lines": [
                 {
                     "name": line.item_name,

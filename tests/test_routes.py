@@ -107,6 +107,12 @@ TABLE = {
     ("opening-hours", "POST"):             "401  403  403  403  403  403  403  403  403  422",
     ("opening-day", "POST"):               "401  403  403  403  403  403  403  403  403  422",
     ("opening-day-remove", "POST"):        "401  403  403  403  403  403  403  403  403  422",
+    ("hold-list", "GET"):                  "401  403  403  403  403  403  403  403  200  200",
+    # Without a session nothing is let go; see test_hold_pages.
+    ("hold-release", "GET"):               "401  403  403  403  403  403  403  403  422  422",
+    ("hold-release", "POST"):              "401  403  403  403  403  403  403  403  422  422",
+    ("hold-extend", "GET"):                "401  403  404  403  404  403  403  404  200  200",
+    ("hold-extend", "POST"):               "401  403  404  403  404  403  403  404  422  422",
     ("appointment-series", "GET"):         "401  403  200  403  403  403  403  403  200  200",
     ("appointment-series", "POST"):        "401  403  422  403  403  403  403  403  422  422",
     ("appointment-board", "GET"):          "401  403  200  403  403  403  403  403  200  200",

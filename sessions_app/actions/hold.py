@@ -62,7 +62,7 @@ def extend(session: Session, *, until: date, reason: str, by: "User", now: datet
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.SESSION_ASSIGN_RESOURCES)
         refuse_appointment(session)
-        _require_hold(session)
+        require_hold(session)
         _refuse_day(session, until, now)
         reason = _tidy(reason)
         if not reason:
@@ -149,7 +149,7 @@ def _release(
     with audit.act():
         session = locked_for(session, by=by, perm=Perm.SESSION_ASSIGN_RESOURCES)
         refuse_appointment(session)
-        _require_hold(session)
+        require_hold(session)
         last_look(session)
         reason = _tidy(reason)
         current = session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED).select_related("staff")
@@ -175,7 +175,7 @@ def _release(
     return done
 
 
-def _require_hold(session: Session) -> None:
+def require_hold(session: Session) -> None:
     """Raises where there is nothing to extend or to let go of; from Pre-scheduled on the deposit says until when."""
     if session.held_until is not None:
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -17,6 +17,7 @@ from scheduling.models import Reservation, Room, RoomReservation, RoomStatus, St
 from scheduling.slots import Span, covering
 from sessions_app.models import Session
 from studio.roles import Role
+from studio.templatetags.atelier import moment
 
 if TYPE_CHECKING:
     from studio.models import User
@@ -31,6 +32,7 @@ class Option:
     pk: int
     name: str
     in_the_way: list[Reservation] = field(default_factory=list)
+    now: datetime | None = None
 
     @property
     def is_free(self) -> bool:
@@ -38,7 +40,7 @@ class Option:
 
     @property
     def why(self) -> str:
-        return "; ".join(in_words(row) for row in self.in_the_way[:3])
+        return "; ".join(in_words(row, self.now) for row in self.in_the_way[:3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,27 @@ class Offer:
     is_dated: bool
 
 
-def offer(span: Span | None, exclude_session_id: int | None = None, keep_room: Room | None = None) -> Offer:
-    """Rooms and photographers with what is in their way, free ones first, in at most four queries."""
+def offer(
+    span: Span | None,
+    exclude_session_id: int | None = None,
+    keep_room: Room | None = None,
+    *,
+    now: datetime | None = None,
+) -> Offer:
+    """Rooms and photographers with what is in their way, free ones first, in at most four queries.
+
+    ``now`` tells a hold that has expired from one that goes on.
+    """
     rooms_taken = taken(RoomReservation, held_for_room(span), exclude_session_id) if span else {}
     people_taken = taken(StaffReservation, span, exclude_session_id) if span else {}
     rooms = list(Room.objects.filter(status=RoomStatus.ACTIVE))
     if keep_room is not None and keep_room not in rooms:
         rooms.insert(0, keep_room)
     return Offer(
-        rooms=_free_first(Option(room.pk, room.name, rooms_taken.get(room.pk, [])) for room in rooms),
-        people=_free_first(Option(each.pk, each.full_name, people_taken.get(each.pk, [])) for each in photographers()),
+        rooms=_free_first(Option(room.pk, room.name, rooms_taken.get(room.pk, []), now) for room in rooms),
+        people=_free_first(
+            Option(each.pk, each.full_name, people_taken.get(each.pk, []), now) for each in photographers()
+        ),
         is_dated=span is not None,
     )
 
@@ -68,10 +81,16 @@ def _free_first(options: Iterable[Option]) -> list[Option]:
     return sorted(options, key=lambda option: not option.is_free)
 
 
-def in_words(row: Reservation) -> str:
-    """``S-2026-0412 14:00–16:30``: what is in the way, for somebody of the office."""
+def in_words(row: Reservation, now: datetime | None = None) -> str:
+    """``S-2026-0412 14:00–16:30, held until 27 Nov 23:59``: what is in the way, for somebody of the office."""
     what = row.session.code if row.session_id else _("time off")
-    return f"{what} {date_format(row.starts_at, 'H:i')}–{date_format(row.ends_at, 'H:i')}"
+    text = f"{what} {date_format(row.starts_at, 'H:i')}–{date_format(row.ends_at, 'H:i')}"
+    until = row.session.held_until if row.session_id else None
+    if until is None:
+        return text
+    if now is not None and until <= now:
+        return _("%(taken)s, its hold expired on %(when)s") % {"taken": text, "when": moment(until)}
+    return _("%(taken)s, held until %(when)s") % {"taken": text, "when": moment(until)}
 
 
 def grouped(options: Iterable[Option], *, is_dated: bool, empty: str) -> list[tuple[Any, Any]]:

@@ -21,6 +21,7 @@ from payments import money
 from payments.models import Payment
 from scheduling.models import Room
 from scheduling.slots import instant
+from sessions_app import holds
 from sessions_app.forms.listing import WHEN, SessionFilter
 from sessions_app.models import Client, Session
 from sessions_app.queries import SessionQuerySet
@@ -65,7 +66,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
     accounts = _accounts(rows) if is_office else {}
     context = {
         "page_title": _("Sessions"),
-        "rows": [Row(session, accounts.get(session.pk)) for session in rows],
+        "rows": [Row(session, accounts.get(session.pk), holds.has_expired(session, now)) for session in rows],
         "page": page,
         "count": _count(shown.rows, number, len(rows), page.has_next),
         "form": shown.form,
@@ -73,6 +74,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
         "ignored": shown.ignored,
         "is_office": is_office,
         "may_create": allows(request.user, Perm.SESSION_CREATE),
+        "holds_url": reverse("hold-list") if allows(request.user, Perm.SESSION_ASSIGN_RESOURCES) else "",
         "default_sort": shown.default_sort,
         "when_chips": _when_chips(request),
         "state_chips": _state_chips(request, shown.states),
@@ -86,6 +88,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
 class Row:
     session: Session
     account: money.Account | None
+    hold_has_expired: bool
 
 
 @dataclass(frozen=True, slots=True)

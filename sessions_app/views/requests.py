@@ -39,7 +39,7 @@ def session_new(request: HttpRequest) -> HttpResponse:
     require(request.user, Perm.SESSION_CREATE)
     sent = request.POST if request.method == "POST" else request.GET
     span = span_of(sent)
-    offered = offer(span)
+    offered = offer(span, now=timezone.now())
     is_bound = request.method == "POST" and "find" not in request.POST
     form = RequestForm(request.POST if is_bound else None, initial=as_initial(sent), offered=offered)
     in_the_way: list[Conflict] = []
@@ -69,7 +69,7 @@ def session_new(request: HttpRequest) -> HttpResponse:
         return {
             "page_title": _("New request"),
             "nav": "session-list",
-            "clients": _clients(sent),
+            "clients": clients_to_choose_from(sent),
             "searched": sent.get("client_search", "").strip(),
             "in_the_way": in_the_way,
             "offered": offered,
@@ -88,7 +88,7 @@ def client_options(request: HttpRequest) -> HttpResponse:
     """The clients that fit what has been typed so far, as the part of the form that htmx puts in."""
     require(request.user, Perm.SESSION_CREATE)
     require(request.user, Perm.CLIENT_VIEW)
-    context = {"clients": _clients(request.GET), "searched": request.GET.get("client_search", "").strip()}
+    context = {"clients": clients_to_choose_from(request.GET), "searched": request.GET.get("client_search", "").strip()}
     return render(request, "sessions_app/request_clients.html", context)
 
 
@@ -97,7 +97,7 @@ def session_free(request: HttpRequest) -> HttpResponse:
     """Rooms and photographers for the time that has been typed so far, as the part of the form that htmx puts in."""
     require(request.user, Perm.SESSION_CREATE)
     span = span_of(request.GET)
-    offered = offer(span)
+    offered = offer(span, now=timezone.now())
     form = RequestForm(initial=as_initial(request.GET), offered=offered)
     context = {"form": form, "offered": offered, "outside": outside_hours(span) if span else ""}
     return render(request, "sessions_app/request_resources.html", context)
@@ -196,7 +196,7 @@ def conflicts_of(error: StudioError) -> list[Conflict]:
     ]
 
 
-def _clients(sent: Any) -> list[ClientOption]:
+def clients_to_choose_from(sent: Any) -> list[ClientOption]:
     """The chosen client, then those who fit what was typed; with what their record means for the deposit (D24)."""
     text, chosen = sent.get("client_search", "").strip()[:100], sent.get("client", "")
     rows: list[Client] = []

@@ -15,7 +15,7 @@ from sessions_app import workflow
 from sessions_app.actions import price
 from sessions_app.actions.commission import agree_commission
 from sessions_app.cancellation import terms_of
-from sessions_app.deadlines import changes_deadline, payment_deadline
+from sessions_app.deadlines import changes_deadline, hold_deadline, payment_deadline
 from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput
@@ -121,6 +121,18 @@ def test_reopening_clears_deadlines_and_keeps_what_is_held(ten, state):
         assert session.assignments.filter(released_at=None).count() == 2
         assert session.room_reservations.filter(released_at=None).count() == 1
         assert validate_payments(session.pk) == validate_payments(before.pk)
+        # As a request's, they are held for a while; the deposit no longer says until when.
+        assert (before.held_until, session.held_until) == (
+            None,
+            hold_deadline(ten.moment("reopen", state), session.starts_at),
+        )
+
+
+@pytest.mark.parametrize(("transition", "state"), [("preschedule", "Negotiation"), ("cancel", "Request")])
+def test_a_hold_ends_with_the_negotiation(ten, transition, state):
+    with tried():
+        assert ten.session(state).held_until is not None
+        assert carry_out(ten, transition, state, "coordinator").held_until is None
 
 
 def test_assigning_promises_the_delivery(ten):
