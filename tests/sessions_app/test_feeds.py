@@ -261,6 +261,8 @@ def test_who_is_taken_off_has_it_no_more_and_who_follows_has_it(studio):
     )
     assert read(studio.photographer, studio.now) == []
     assert one(follows, studio.now)["uid"] == uid
+    book.delete_session(Session.objects.get(), by=studio.admin, now=studio.now + 2 * HOUR)
+    assert read(follows, studio.now) == []
 
 
 def test_an_appointment_comes_with_the_minutes_around_it(studio):
