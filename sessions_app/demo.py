@@ -14,10 +14,12 @@ from django.contrib.auth.models import Group
 from catalog.models import Item, Package, PackageItem
 from payments import earnings
 from payments.models import Payment
+from scheduling import hours
 from scheduling.models import Room
-from scheduling.slots import Span, instant
+from scheduling.opening import Interval
+from scheduling.slots import Span, instant, whole_days
 from sessions_app import workflow
-from sessions_app.actions import appoint, commission, editing, pay, people, price, request, shoot
+from sessions_app.actions import appoint, closure, commission, editing, hold, pay, people, price, request, shoot, time_off
 from sessions_app.actions.request import When
 from sessions_app.effects import Deposit
 from sessions_app.models import Client, Session
@@ -128,6 +130,7 @@ SUBJECTS = {
         ("Aniversario", "PAQ-EVE", "Entrega de reconocimientos y foto de cada área.", "Salón Real, zona 10"),
     ),
 }
+OPEN, SHORT = Interval(time(8), time(20)), Interval(time(8), time(13))
 SLOTS = ((time(9), time(11)), (time(11, 30), time(13)), (time(14), time(16, 30)))
 TRAVEL = timedelta(minutes=45)
 
@@ -147,11 +150,13 @@ class DemoStudio:
     def build(self) -> None:
         self._people()
         self._catalogue()
+        self._hours()
         self._client_book()
         for day in range(-24, 33):
             self._day(self.today + timedelta(days=day), day)
         self._odd_cases()
         self._shop()
+        self._not_to_be_had()
         self._pay_commissions()
         self._let_the_past_rest()
 
@@ -200,6 +205,15 @@ class DemoStudio:
                     package=package, item=self.items[item], quantity=quantity, display_order=order
                 )
             self.packages[code] = package
+
+    def _hours(self) -> None:
+        """Open from Monday to Saturday; a holiday and a short day ahead, of those on which nobody is booked."""
+        admin = self.users["admin"]
+        hours.set_week({weekday: [OPEN] for weekday in range(6)}, by=admin)
+        ahead = (self.today + timedelta(days=offset) for offset in range(17, 33, 2) if offset != 23)
+        holiday, short = [day for day in ahead if day.weekday() < 5][:2]
+        hours.declare(holiday, holiday, note="Feriado", by=admin, now=self.now)
+        hours.declare(short, short, hours=[SHORT], note="Inventario por la tarde", by=admin, now=self.now)
 
     def _client_book(self) -> None:
         for number, (name, _called, address, language) in enumerate(CLIENTS):
@@ -270,7 +284,8 @@ class DemoStudio:
     # -- what does not go by the book -------------------------------------------------------------------------------
 
     def _odd_cases(self) -> None:
-        """A deadline tonight, a payment to verify, a reopening, a refund owed, a client with a record."""
+        """A deadline tonight, a payment to verify, a reopening, a refund owed, holds past their day, a client with a
+        record."""
         carlos = self.users["carlos"]
         ahead = self.today + timedelta(days=10)
         tonight = self._special(ahead, time(17), time(18), "Retratos", "PAQ-RET", days_ago=5)
@@ -296,6 +311,17 @@ class DemoStudio:
         refunded.go(workflow.CONFIRMED)
         refunded.session.cancel(
             by=carlos, now=self.now - timedelta(days=1), reason="Cambia de trabajo y viaja.", initiator="client"
+        )
+        undecided = self._special(ahead + timedelta(days=8), time(17), time(18), "Retratos", "PAQ-RET", days_ago=9)
+        undecided.go(workflow.NEGOTIATION)
+        waited_for = self._special(ahead + timedelta(days=9), time(17), time(19), "Maternidad", "PAQ-MAT", days_ago=9)
+        waited_for.go(workflow.NEGOTIATION)
+        hold.extend(
+            waited_for.session,
+            until=self.today + timedelta(days=6),
+            reason="Decide al volver de su viaje.",
+            by=self.users["maria"],
+            now=self.now - timedelta(days=1),
         )
         self._client_with_a_record(carlos)
 
@@ -367,6 +393,16 @@ class DemoStudio:
             by=carlos,
             now=self.now - timedelta(days=1),
         )
+
+    def _not_to_be_had(self) -> None:
+        """The floor of a room is laid anew, and an artist is at a convention: both at a time when they are free."""
+        carlos, sara = self.users["carlos"], self.users["sara"]
+        tuesday = self.today + timedelta(days=2)
+        tuesday += timedelta(days=(1 - tuesday.weekday()) % 7)
+        floor = whole_days(tuesday, tuesday + timedelta(days=1))
+        closure.close(self.rooms[1], span=floor, by=carlos, now=self.now, notes="Cambio de piso")
+        away = whole_days(self.today + timedelta(days=12), self.today + timedelta(days=14))
+        time_off.block(sara, span=away, by=sara, now=self.now, notes="Convención en Antigua")
 
     def _sitting(self, client: Client, artist: str, span: Span, title: str, price_: str | None, turn: int) -> None:
         by, carlos = self.users[artist], self.users["carlos"]
