@@ -1,11 +1,14 @@
 """Figures are printed, never asserted: machines differ. What is asserted is what was done, and how many questions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from tests.bench.data_sets import DataSets, today
 from tests.bench.table import Table
+from tests.conftest import AS_MIGRATED
 
 
 @pytest.fixture
@@ -20,6 +23,22 @@ def table(record_property: Callable[[str, Any], None]) -> Callable[..., Table]:
     yield begin
     for each in begun:
         record_property("figures", [each.title, *each.as_text()])
+
+
+@pytest.fixture(scope="session")
+def data_sets(django_db_setup: None, django_db_blocker: Any) -> Iterator[DataSets]:
+    """Large data sets for the whole run. A test that uses them needs no database of its own."""
+    with django_db_blocker.unblock():
+        made = DataSets(f"{connection.settings_dict['NAME']}{AS_MIGRATED}", today())
+    yield made
+    with django_db_blocker.unblock():
+        made.remove()
+
+
+@pytest.fixture
+def unblocked(django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -20,10 +20,10 @@ INSERT INTO sessions_app_session (id, code, client_id, session_type, status, sta
     event_description, special_notes, subtotal, transportation_cost, discount, discount_reason, total,
     deposit_percentage, deposit_note, deposit_amount, estimated_editing_days, payment_deadline, reported_incidents,
     photographer_observations, editor_observations, cancellation_reason, canceled_by_initiator, refund_reason,
-    price_is_open, no_show, created_at, created_by_id, updated_at, updated_by_id)
+    price_is_open, no_show, hold_reason, created_at, created_by_id, updated_at, updated_by_id)
 SELECT 1000000 + n, 'S-2026-B' || n, 1000000 + n / 5 + 1, 'Studio', 'Pre-scheduled',
     %(opened)s + n * interval '3 hours', %(opened)s + n * interval '3 hours' + interval '2 hours', '', %(room)s,
-    'Maternity', '', 1000, 0, 0, '', 1000, 50, '', 500, 5, %(due)s, '', '', '', '', '', '', false, false,
+    'Maternity', '', 1000, 0, 0, '', 1000, 50, '', 500, 5, %(due)s, '', '', '', '', '', '', false, false, '',
     %(opened)s, %(by)s, %(opened)s, %(by)s FROM generate_series(1, %(count)s) n;
 INSERT INTO sessions_app_sessiondetail (session_id, line_type, reference_type, reference_name, item_code, item_name,
     item_description, quantity, unit_price, line_subtotal, description_override, display_order)

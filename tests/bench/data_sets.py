@@ -1,0 +1,143 @@
+"""Large data sets (``manage.py seed_sessions``), each in a database of its own, made when it is first asked for."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from studio.conf import STUDIO
+
+# In the whole suite only to see that it works; `python3 run.py bench` means the figures.
+MEANT = os.environ.get("RACE_ALL") == "1"
+SMALL = 1_000 if MEANT else 400
+"""A studio."""
+FULL_WINDOW = 2_500 if MEANT else 500
+"""The fewest that fill sixty days ahead, as all larger ones do."""
+CHAIN = 100_000 if MEANT else 500
+LARGE = int(os.environ.get("ATELIER_BENCH_SESSIONS", "1_000_000")) if MEANT else 500
+"""Every studio of a country, unless somebody has less time."""
+
+# Reading these from beginning to end is what must not be.
+GROWING = {
+    "payments_payment",
+    "scheduling_roomreservation",
+    "scheduling_staffreservation",
+    "sessions_app_client",
+    "sessions_app_session",
+    "sessions_app_sessiondetail",
+    "sessions_app_sessionuserobjectpermission",
+    "sessions_app_statushistory",
+}
+
+
+@dataclass
+class DataSets:
+    template: str
+    """A migrated database that nobody is connected to."""
+    today: date
+    seconds: dict[int, float] = field(default_factory=dict)
+    """How long it took to write each, with its checks."""
+
+    @contextmanager
+    def of(self, sessions: int) -> Iterator[None]:
+        """Django's connection leads into the data set."""
+        name = self._name(sessions)
+        if sessions not in self.seconds:
+            self._on_the_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            self._on_the_server(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        before = connection.settings_dict["NAME"]
+        try:
+            self._connect(name)
+            if sessions not in self.seconds:
+                began = time.perf_counter()
+                call_command("seed_sessions", sessions=sessions, today=self.today, into=name, stdout=StringIO())
+                self.seconds[sessions] = time.perf_counter() - began
+                with connection.cursor() as cursor:
+                    cursor.execute("VACUUM")  # as autovacuum does in a night
+            yield
+        finally:
+            self._connect(before)
+
+    def remove(self) -> None:
+        for sessions in self.seconds:
+            self._on_the_server(f"DROP DATABASE {self._name(sessions)} WITH (FORCE)")
+
+    def _name(self, sessions: int) -> str:
+        return f"{self.template}_{sessions}"
+
+    @staticmethod
+    def _connect(name: str) -> None:
+        connection.close()
+        connection.settings_dict["NAME"] = name
+
+    @staticmethod
+    def _on_the_server(statement: str) -> None:
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(statement)
+
+
+def today() -> date:
+    return timezone.now().astimezone(STUDIO.zone).date()
+
+
+@dataclass(frozen=True)
+class Figures:
+    ms: float
+    """The fastest of several times: what else goes on in the machine only adds."""
+    cpu_ms: float
+    """Of them, what Python itself worked; the rest is the database and waiting."""
+    queries: int
+    statements: list[str]
+    answer: Any
+
+
+def measure(act: Callable[[], Any], *, times: int = 15) -> Figures:
+    """Warm first, then so often; in the whole suite once."""
+    if MEANT:
+        act()
+    wall, work = time.perf_counter(), time.process_time()
+    with CaptureQueriesContext(connection) as captured:
+        answer = act()
+    walls, works = [time.perf_counter() - wall], [time.process_time() - work]
+    # Now: the log of questions does not outlive the next request.
+    statements = [each["sql"] for each in captured]
+    for _ in range(times if MEANT else 0):
+        wall, work = time.perf_counter(), time.process_time()
+        act()
+        walls.append(time.perf_counter() - wall)
+        works.append(time.process_time() - work)
+    return Figures(min(walls) * 1000, min(works) * 1000, len(statements), statements, answer)
+
+
+def read_whole(statements: list[str]) -> set[str]:
+    """The growing tables that a plan of one of these questions reads from beginning to end."""
+    found: set[str] = set()
+    with connection.cursor() as cursor:
+        for sql in statements:
+            if sql.lstrip("( ").startswith("SELECT"):
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+                plan = cursor.fetchone()[0]
+                found |= set(_whole_reads(json.loads(plan) if isinstance(plan, str) else plan))
+    return found & GROWING
+
+
+def _whole_reads(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _whole_reads(each)
+    elif isinstance(node, dict):
+        if node.get("Node Type") == "Seq Scan":
+            yield node["Relation Name"]
+        for each in node.values():
+            if isinstance(each, list | dict):
+                yield from _whole_reads(each)
