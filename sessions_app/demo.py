@@ -19,7 +19,19 @@ from scheduling.models import Room
 from scheduling.opening import Interval
 from scheduling.slots import Span, instant, whole_days
 from sessions_app import workflow
-from sessions_app.actions import appoint, closure, commission, editing, hold, pay, people, price, request, shoot, time_off
+from sessions_app.actions import (
+    appoint,
+    closure,
+    commission,
+    editing,
+    hold,
+    pay,
+    people,
+    price,
+    request,
+    shoot,
+    time_off,
+)
 from sessions_app.actions.request import When
 from sessions_app.effects import Deposit
 from sessions_app.models import Client, Session

@@ -227,7 +227,7 @@ def _effects_of(row: Held, request: HttpRequest) -> list[dict[str, str]]:
         effects.append({"icon": "bell", "text": text})
     return [
         *effects,
-        {"icon": "chat", "text": _("The session stays %(state)s.") % {"state": _state(row.session)}},
+        {"icon": "chat", "text": _("Its state stays as it is: %(state)s.") % {"state": _state(row.session)}},
         {"icon": "envelope", "text": _("The client is not written to.")},
     ]
 

@@ -25,6 +25,8 @@ def test_the_demo_has_every_state_and_role_and_sound_books():
     assert {role for user in User.objects.all() for role in roles_of(user)} == set(Role)
     assert jobs.validate_integrity(timezone.now())["failed"] == 0
     assert not Session.objects.filter(updated_at__gt=timezone.now()).exists()
+    held = Session.objects.filter(held_until__isnull=False)
+    assert held.filter(held_until__lt=timezone.now()).exists() and held.exclude(hold_reason="").exists()
     ana = User.objects.get(email="ana@demo.test")
     assert ana.check_password(PASSWORD)
     assert "ana@demo.test" in said.getvalue()
