@@ -34,9 +34,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from payments.models import Payment, PaymentMethod, PaymentStatus, PaymentType
+from scheduling import hours
 from scheduling.models import AssignmentStatus, Room, RoomStatus, StaffReservation
 from sessions_app import deadlines, holds, sentences, workflow
 from sessions_app.models import Session
+from sessions_app.opening_words import remark
 from sessions_app.states import Status
 from studio.conf import STUDIO
 from studio.models import OutgoingEmail
@@ -473,13 +475,15 @@ class Agenda:
     label: str
     picture: DayPicture
     is_empty: bool
+    # Closed, or other hours than in every week, and why.
+    hours: str = ""
 
 
 HELD = frozenset({Status.REQUEST, Status.NEGOTIATION, Status.PRE_SCHEDULED, Status.WAITING})
 
 
 def agenda(*, now: datetime, days: int = 2) -> list[Agenda]:
-    """Today and the days after it, by room and person: two queries."""
+    """Today and the days after it, by room and person: two queries, and one for the opening hours."""
     clock_ = Clock(now)
     start = datetime.combine(clock_.today, time.min, tzinfo=STUDIO.zone)
     end = datetime.combine(clock_.today + timedelta(days=days), time.min, tzinfo=STUDIO.zone)
@@ -492,13 +496,17 @@ def agenda(*, now: datetime, days: int = 2) -> list[Agenda]:
         .filter(Q(is_active=True, groups__name__in=[Role.PHOTOGRAPHER, Role.ARTIST]) | Q(taken__isnull=False))
         .distinct()
     )
-    lanes = [*_lanes(rooms, "name"), *by_first_name(_lanes(people, "full_name"))]
+    lanes = [
+        *_lanes(rooms, "name", pgettext("room", "Closed"), says_why=True),
+        *by_first_name(_lanes(people, "full_name", pgettext("reservation", "Time off"))),
+    ]
+    known = hours.load(clock_.today, clock_.today + timedelta(days=days))
     shown = []
     for offset in range(days):
         on = clock_.today + timedelta(days=offset)
         picture = draw(lanes, day=on, zone=STUDIO.zone, now=now)
         is_empty = not any(lane.blocks for lane in picture.lanes)
-        shown.append(Agenda(on, clock_.word(on), picture, is_empty))
+        shown.append(Agenda(on, clock_.word(on), picture, is_empty, remark(known, on)))
     return shown
 
 
@@ -509,7 +517,8 @@ def _held_between(relation: str, start: datetime, end: datetime) -> FilteredRela
     )
 
 
-def _lanes(resources: QuerySet, name: str) -> list[Lane]:
+def _lanes(resources: QuerySet, name: str, off: str, *, says_why: bool = False) -> list[Lane]:
+    """``off`` is what a reservation without a session is called. Why somebody is off is theirs to say."""
     rows = resources.order_by(name, "pk", "taken__during").values_list(
         "pk",
         name,
@@ -520,12 +529,13 @@ def _lanes(resources: QuerySet, name: str) -> list[Lane]:
         "taken__session__client__full_name",
         "taken__session__starts_at",
         "taken__session__session_type",
+        "taken__notes",
     )
     lanes: dict[int, Lane] = {}
-    for pk, label, during, code, status, description, client, starts_at, kind in rows:
+    for pk, label, during, code, status, description, client, starts_at, kind, notes in rows:
         lane = lanes.setdefault(pk, Lane(label, []))
         if during is not None:
-            title = (description or client) if code else pgettext("reservation", "Time off")
+            title = (description or client) if code else f"{off}: {notes}" if notes and says_why else off
             if code and during.lower < starts_at:
                 if kind == workflow.APPOINTMENT:
                     title = _("%(title)s (preparation included)") % {"title": title}

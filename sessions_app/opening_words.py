@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from scheduling import hours
 from scheduling.opening import MIDNIGHT, Hours, Interval, days_of
@@ -43,6 +44,15 @@ def of_day(known: Hours, on: date) -> str:
     if not found:
         return (_("%(day)s closed: %(note)s") if note else _("%(day)s closed")) % values
     return (_("%(day)s %(hours)s: %(note)s") if note else _("%(day)s %(hours)s")) % values
+
+
+def remark(known: Hours, on: date) -> str:
+    """What is not as in every week, or that it is closed: ``Closed: Christmas``, ``08:00 to 12:00: half a day``."""
+    found, note = known.of(on), known.notes.get(on, "")
+    if found and on not in known.exceptions:
+        return ""
+    values = {"hours": in_words(found) if found else pgettext("day", "Closed"), "note": note}
+    return _("%(hours)s: %(note)s") % values if note else values["hours"]
 
 
 def in_words(found: tuple[Interval, ...]) -> str:

@@ -12,7 +12,8 @@ from django.utils import timezone, translation
 from scheduling import hours
 from scheduling.models import OpeningException, OpeningHours
 from scheduling.opening import Hours, Interval
-from scheduling.slots import Span
+from scheduling.slots import Span, whole_days
+from sessions_app.actions import closure, time_off
 from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput, NotFound
@@ -234,3 +235,19 @@ def test_the_page_asks_as_much_for_many_as_for_one(admin):
         studio.request(client=ClientFactory(), when=studio.when(days=20 + number))
     OpeningException.objects.bulk_create(OpeningException(day=studio.today + n * 2 * DAY) for n in range(30))
     assert asked() == one
+
+
+def test_the_home_of_the_office_says_what_is_closed_today(admin):
+    studio = Studio(today=timezone.localdate(timezone=STUDIO.zone), admin=admin)
+    now, home = timezone.now(), browser(studio.coordinator)
+    assert "Closed" not in home.get("/").text
+    hours.declare(studio.today, studio.today, note="Holiday", by=admin, now=now)
+    hours.declare(studio.today + DAY, studio.today + DAY, hours=[MORNING], by=admin, now=now)
+    days = whole_days(studio.today, studio.today + DAY)
+    closure.close(studio.room, span=days, by=studio.coordinator, now=now, notes="New floor")
+    time_off.block(studio.photographer, span=days, by=studio.photographer, now=now, notes="Dentist")
+    shown = home.get("/").text
+    assert shown.count("Closed: Holiday") == shown.count("08:00 to 12:00") == 1
+    assert "Closed: New floor" in shown
+    assert "Time off" in shown
+    assert "Dentist" not in shown
