@@ -6,6 +6,7 @@
 from sessions_app.views import (
     appointment_pages,
     appointments,
+    calendar,
     clients,
     closures,
     commissions,
@@ -38,6 +39,7 @@ urlpatterns = [
     *series.urlpatterns,
     *appointments.urlpatterns,
     *time_off.urlpatterns,
+    *calendar.urlpatterns,
     *feeds.urlpatterns,
     *closures.urlpatterns,
     *opening.urlpatterns,

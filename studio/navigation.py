@@ -61,6 +61,7 @@ class Link:
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("home", _("Home"), "house", 1),
+    Entry("calendar", _("Calendar"), "calendar3", 2, perms=(Perm.SESSION_VIEW_OWN, Perm.SESSION_VIEW_ALL)),
     Entry(
         "session-list",
         _("Sessions"),

@@ -92,6 +92,12 @@ TABLE = {
     ("session-free", "GET"):               "401  403  403  403  403  403  403  403  200  200",
     ("session-edit", "GET"):               "401  403  404  403  404  403  403  404  200  200",
     ("session-edit", "POST"):              "401  403  404  403  404  403  403  404  422  422",
+    ("calendar", "GET"):                   "401  403  200  200  200  200  200  200  200  200",
+    # Asked for no days.
+    ("calendar-events", "GET"):            "401  403  400  400  400  400  400  400  400  400",
+    ("calendar-resources", "GET"):         "401  403  200  200  200  200  200  200  200  200",
+    ("calendar-shift", "GET"):             "401  403  404  403  404  403  403  404  200  200",
+    ("calendar-shift", "POST"):            "401  403  404  403  404  403  403  404  422  422",
     ("time-off", "GET"):                   "401  403  200  200  200  403  403  403  200  200",
     ("time-off", "POST"):                  "401  403  422  422  422  403  403  403  422  422",
     ("time-off-end", "POST"):              "401  403  404  404  404  403  403  403  200  200",
@@ -358,9 +364,12 @@ def test_each_address_answers_about_an_appointment(work, keys):
         ("session-move:cancel", "GET"): (200, 200),
         ("session-move:cancel", "POST"): (422, 422),
         ("appointment-shift", "POST"): (422, 422),
+        # To the form of the appointment.
+        ("calendar-shift", "GET"): (302, 302),
+        ("calendar-shift", "POST"): (422, 422),
     }
     # What is there for shoots alone is refused as such, or as a move from a wrong state; and nothing breaks.
-    assert {told for _own, told in answers.values()} <= {200, 403, 404, 409, 422}
+    assert {told for _own, told in answers.values()} <= {200, 302, 403, 404, 409, 422}
 
 
 # Who is signed in is sent on, and a worn-out link is told to be one, before anything else is looked at.

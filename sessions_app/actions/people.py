@@ -30,7 +30,7 @@ def give_room(session: Session, *, room_id: int, by: "User", now: datetime) -> S
     Raises ``RoomNotAvailable`` with the sessions in the way, ``InvalidInput`` for an external session.
     """
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         if session.is_external:
             raise InvalidInput(_("An external session has no room."), field="room")
         booking.reserve_room(session_id=session.pk, room_id=room_id, span=session.span, by=by, now=now)
@@ -44,7 +44,7 @@ def give_room(session: Session, *, room_id: int, by: "User", now: datetime) -> S
 def take_room(session: Session, *, by: "User", now: datetime) -> Session:
     """The session gives its room back. From Assigned on it needs one: ``MissingResources``."""
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         if session.status in workflow.FROM_ASSIGNED_ON:
             raise MissingResources(
                 _("An assigned studio session keeps a room: give it another one instead."),
@@ -73,9 +73,9 @@ def assign_photographer(
     The first one leads. Raises ``PhotographerNotAvailable`` with the sessions in the way, ``InvalidInput``.
     """
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         _refuse_stray_coverage(session, coverage)
-        first = not _current(session).exists()
+        first = not current(session).exists()
         assignment = booking.reserve_staff(
             session_id=session.pk,
             staff_id=photographer_id,
@@ -108,28 +108,34 @@ def reassign(
     ``coverage`` is the old one's unless given. Raises ``PhotographerNotAvailable``, ``InvalidInput``.
     """
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         old = _assignment(session, assignment_id)
         coverage = coverage or old.span
         _refuse_stray_coverage(session, coverage)
         if old.staff_id == photographer_id:
             raise InvalidInput(_("That is who has it already."), field="photographer")
         new = booking.replace_staff(old, staff_id=photographer_id, coverage=coverage, by=by, now=now)
-        for person in (old.staff, new.staff):
-            sync_grants(session, person)
-        notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old.staff])
-        notices.tell([old.staff], "assignment_changed", session, by=by, variant="off")
-        notices.tell([new.staff], "assignment_changed", session, by=by)
+        hand_over(session, old.staff, new.staff, by=by)
         touch(session, by=by, now=now)
     return new
+
+
+def hand_over(session: Session, old: "User", new: "User", *, by: "User") -> None:
+    """What follows when one has come instead of another, in the act that did it: both are told, and only the new one
+    still sees the session."""
+    for person in (old, new):
+        sync_grants(session, person)
+    notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old])
+    notices.tell([old], "assignment_changed", session, by=by, variant="off")
+    notices.tell([new], "assignment_changed", session, by=by)
 
 
 def take_off(session: Session, *, assignment_id: int, by: "User", now: datetime) -> None:
     """Take a photographer off without another one. The last one of an assigned session stays: ``MissingResources``."""
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         old = _assignment(session, assignment_id)
-        if session.status in workflow.FROM_ASSIGNED_ON and _current(session).count() == 1:
+        if session.status in workflow.FROM_ASSIGNED_ON and current(session).count() == 1:
             raise MissingResources(
                 _("An assigned session keeps a photographer: put another one in their place instead."),
                 field="photographer",
@@ -138,7 +144,7 @@ def take_off(session: Session, *, assignment_id: int, by: "User", now: datetime)
         was_lead = old.is_lead_photographer
         booking.take_off(old, now=now)
         if was_lead:
-            booking.lead(session.pk, _current(session).order_by("id").first())
+            booking.lead(session.pk, current(session).order_by("id").first())
         holds.end_if_nothing_is_held(session)
         sync_grants(session, old.staff)
         notices.drop(session, notices.TO_PHOTOGRAPHERS, people=[old.staff])
@@ -151,7 +157,7 @@ def change_coverage(
 ) -> StaffReservation:
     """Other hours or other travel for one photographer. Raises ``PhotographerNotAvailable``."""
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         assignment = _assignment(session, assignment_id)
         _refuse_stray_coverage(session, coverage)
         booking.change_coverage(assignment, coverage=coverage)
@@ -163,7 +169,7 @@ def change_coverage(
 
 def make_lead(session: Session, *, assignment_id: int, by: "User", now: datetime) -> None:
     with audit.act():
-        session = _open(session, by=by)
+        session = require_open(session, by=by)
         booking.lead(session.pk, _assignment(session, assignment_id))
         touch(session, by=by, now=now)
 
@@ -193,19 +199,20 @@ def change_editor(session: Session, *, editor: "User", by: "User", now: datetime
     return session
 
 
-def _open(session: Session, *, by: "User") -> Session:
+def require_open(session: Session, *, by: "User") -> Session:
+    """The session, locked, whose photographers and room this person may change now; see ``reach``."""
     locked = locked_for(session, by=by, perm=Perm.SESSION_ASSIGN_RESOURCES)
     refuse_appointment(locked)
     require_people_open(locked)
     return locked
 
 
-def _current(session: Session) -> QuerySet[StaffReservation]:
+def current(session: Session) -> QuerySet[StaffReservation]:
     return session.assignments.exclude(assignment_status=AssignmentStatus.REASSIGNED)
 
 
 def _assignment(session: Session, assignment_id: int) -> StaffReservation:
-    row = _current(session).filter(pk=assignment_id).select_related("staff").first()
+    row = current(session).filter(pk=assignment_id).select_related("staff").first()
     if row is None:
         raise InvalidInput(
             _("This photographer is not on the session any more."),

@@ -111,26 +111,30 @@ def span_of(day: date, start: Any, minutes: int) -> Span:
     return lasting(instant(day, start), timedelta(minutes=minutes))
 
 
-class ShiftForm(forms.Form):
-    """Another start, and if given another end and another artist. Local times, or with their offset."""
+class MomentField(forms.CharField):
+    """An instant: a local time, or one with its offset; None for an empty one."""
 
-    start = forms.CharField(max_length=40)
-    end = forms.CharField(max_length=40, required=False)
-    artist = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, **kwargs)
 
-    def clean_start(self) -> datetime:
-        return self._moment("start")
-
-    def clean_end(self) -> datetime | None:
-        return self._moment("end") if self.cleaned_data["end"] else None
-
-    def _moment(self, name: str) -> datetime:
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
         try:
-            return moment_of(self.cleaned_data[name])
+            return moment_of(text)
         except (ValueError, OverflowError) as wrong:
             raise forms.ValidationError(
                 _("This date and time do not exist in the studio's time zone."), code="invalid"
             ) from wrong
+
+
+class ShiftForm(forms.Form):
+    """Another start, and if given another end and another artist. Local times, or with their offset."""
+
+    start = MomentField()
+    end = MomentField(required=False)
+    artist = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
 
 
 def moment_of(text: str) -> datetime:

@@ -10,14 +10,7 @@
 
   const slots = () => [...board.querySelectorAll("tr[data-at]")];
   const columns = () => [...board.querySelectorAll("thead th[data-artist]")];
-  const token = () => JSON.parse(document.body.getAttribute("hx-headers") || "{}")["X-CSRFToken"];
-
-  const announce = (text, level) => {
-    const box = document.createElement("div");
-    if (level) box.className = `say ${level}`;
-    box.textContent = text;
-    say.replaceChildren(box);
-  };
+  const announce = window.AtelierMoving.announcer(say);
 
   const rowUnder = (y) => {
     const rows = slots();
@@ -80,14 +73,11 @@
     const { shift: url, code } = cell.dataset;
     pending.sent = true;
     try {
-      const answer = await fetch(url, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": token() } });
-      const said = await answer.json();
+      const { ok, said } = await window.AtelierMoving.send(url, body);
       leave();
-      if (!answer.ok) { announce(said.message, "error"); focusOn(code); return; }
+      if (!ok) { announce(said.message, "error"); focusOn(code); return; }
       await drawAnew(code);
-      // What was said when the page came may no longer be so.
-      const before = document.getElementById("messages");
-      if (before) before.replaceChildren();
+      window.AtelierMoving.forget();
       announce(said.message, "success");
     } catch {
       leave();

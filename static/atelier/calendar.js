@@ -1,0 +1,257 @@
+// The calendar on a wide window: EventCalendar draws the day by room and person, the week or the month, from the JSON feeds. Nothing is moved
+// here: the server decides, and what it refuses goes back where it was, with the reason. Without this file, and on a phone, the list is the page.
+//
+// Times are the clock on the studio's wall, without an offset, so that they look the same wherever their reader sits. The exact instants that an
+// event was drawn from go along with each move: what did not change is not sent, and an old calendar undoes nobody's work.
+(function () {
+  "use strict";
+
+  const box = document.getElementById("calendar"), region = document.getElementById("calendar-say");
+  const list = document.getElementById("calendar-list"), source = document.getElementById("calendar-data");
+  const panel = document.getElementById("calendar-panel"), hint = document.querySelector(".calendar-hint");
+  if (!box || !region || !source) return;
+  const showList = () => { box.hidden = true; if (hint) hint.hidden = true; list.classList.remove("is-drawn"); };
+  if (!window.EventCalendar) { showList(); return; }
+
+  const setup = JSON.parse(source.textContent), words = box.dataset;
+  const { announcer, forget, send } = window.AtelierMoving;
+  const announce = announcer(region);
+  const language = document.documentElement.lang || "en";
+  const HOUR = 3600, DAY = 24 * HOUR;
+  let widget = null, resources = [], closed = [];
+
+  // -- times on the wall: reckoned as if they were UTC, so that no clock change of the browser's own zone is in the way
+  const asUTC = (wall) => new Date(`${wall}Z`);
+  const wallOf = (date) => date.toISOString().slice(0, 19);
+  const plus = (wall, delta) => {
+    const date = asUTC(wall);
+    date.setUTCDate(date.getUTCDate() + delta.days);
+    date.setUTCSeconds(date.getUTCSeconds() + delta.seconds);
+    return wallOf(date);
+  };
+  const isNothing = (delta) => !delta || (!delta.days && !delta.seconds);
+  const wallNow = (date) => { const two = (n) => String(n).padStart(2, "0"); return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}:00`; };
+  const clock = (date) => wallNow(date).slice(11, 16);
+  const dayWords = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "short" });
+  const hours = (event) => {
+    if (event.allDay) return words.allDay;
+    const sameDay = event.start.toDateString() === event.end.toDateString();
+    return `${dayWords.format(event.start)}, ${clock(event.start)}–${sameDay ? "" : `${dayWords.format(event.end)}, `}${clock(event.end)}`;
+  };
+
+  // -- reading
+  const ask = async (url, query) => {
+    const address = new URL(url, window.location.origin);
+    Object.entries(query || {}).forEach(([name, value]) => address.searchParams.set(name, value));
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.message);
+    return said;
+  };
+  const read = async (info) => {
+    try {
+      const found = await ask(setup.events, { start: info.startStr.slice(0, 10), end: info.endStr.slice(0, 10) });
+      const known = new Set(resources.map((each) => each.id)), unknown = found.resources.filter((each) => !known.has(each.id));
+      if (unknown.length && setup.view === "day") { resources = [...resources, ...unknown]; widget.setOption("resources", resources); }
+      closed = found.closed;
+      if (found.truncated) announce(found.message, "warning");
+      return [...found.events.map(drawn), ...closed.map(shade)];
+    } catch (error) {
+      announce(error instanceof TypeError || !error.message ? words.failed : error.message, "error");
+      return [];
+    }
+  };
+  // What was drawn from goes along: the wall's clock of before, and the exact instants.
+  const drawn = (event) => ({ ...event, extendedProps: { ...event.extendedProps, start: event.start, end: event.end } });
+  const shade = (span, index) => ({
+    id: `closed-hours-${index}`, start: span.start, end: span.end, display: "background", classNames: ["c-shut"],
+    resourceIds: resources.map((each) => each.id), extendedProps: { kind: "shut" },
+  });
+
+  // -- drawing
+  const element = (tag, css, text) => { const made = document.createElement(tag); made.className = css; made.textContent = text; return made; };
+  const content = ({ event, view }) => {
+    const more = event.extendedProps;
+    if (event.display === "background" || event.display === "pointer") return undefined;
+    const nodes = [];
+    if (!event.allDay) nodes.push(element("span", "c-when", view.type === "dayGridMonth" ? clock(event.start) : `${clock(event.start)}–${clock(event.end)}`));
+    nodes.push(element("span", "c-title", event.title));
+    const who = (more.who || []).join(", ");
+    if (view.type !== "dayGridMonth" && who && view.type !== "resourceTimelineDay") nodes.push(element("span", "c-who", who));
+    if (more.kind === "off" && view.type === "dayGridMonth" && who) nodes.push(element("span", "c-who", who));
+    if (more.state) nodes.push(element("span", "c-state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state));
+    return { domNodes: nodes };
+  };
+  const mounted = ({ el, event }) => {
+    if (event.display === "background") { el.setAttribute("aria-hidden", "true"); return; }
+    const more = event.extendedProps, said = [event.title, hours(event), more.state, more.heldWords, more.place, (more.who || []).join(", ")];
+    el.setAttribute("aria-label", said.filter(Boolean).join(", "));
+    el.setAttribute("aria-haspopup", "dialog");
+    el.title = said.filter(Boolean).join(" · ");
+    el.dataset.key = event.id;
+  };
+  const label = ({ resource }) => {
+    const nodes = [];
+    if (resource.extendedProps.css) nodes.push(element("span", `swatch ${resource.extendedProps.css}`, ""));
+    if (resource.extendedProps.kind === "room") nodes.push(element("i", "bi bi-door-open", ""));
+    nodes.push(element("span", "", resource.title));
+    nodes.forEach((each) => { if (!each.textContent) each.setAttribute("aria-hidden", "true"); });
+    return { domNodes: nodes };
+  };
+
+  // -- the panel of one event
+  const part = (name) => panel.querySelector(`[data-part="${name}"]`);
+  const fill = (name, text) => {
+    part(name).textContent = text || "";
+    part(name).hidden = !text;
+    const title = panel.querySelector(`[data-of="${name}"]`);
+    if (title) title.hidden = !text;
+  };
+  const open = ({ event }) => {
+    const more = event.extendedProps;
+    panel.querySelector("h2").textContent = event.title;
+    fill("state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state);
+    part("state").className = `state ${(event.classNames || []).filter((each) => each.startsWith("s-")).join(" ")}`;
+    fill("when", hours(event));
+    fill("place", more.place);
+    fill("who", (more.who || []).join(", "));
+    fill("note", more.note);
+    part("open").hidden = !more.url;
+    if (more.url) part("open").href = more.url;
+    part("move").hidden = !more.move;
+    if (more.move) part("move").href = `${more.move}?next=${encodeURIComponent(window.location.pathname + window.location.search)}`;
+    panel.showModal();
+  };
+  part("close").addEventListener("click", () => panel.close());
+  panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
+
+  // -- moving
+  const kindOf = (resource) => (resource ? resource.id[0] : "");
+  // A drop that can only be refused is not offered: a room for a person, another time where only the people may change.
+  const mayDrop = ({ oldEvent, oldResource, newResource, delta }) => {
+    const more = oldEvent.extendedProps;
+    if (!more.mayMove && !isNothing(delta)) return false;
+    if (!newResource || !oldResource || newResource.id === oldResource.id) return true;
+    if (!more.mayGive || newResource.id === "none" || oldEvent.resourceIds.includes(newResource.id)) return false;
+    return oldResource.id === "none" || kindOf(oldResource) === kindOf(newResource);
+  };
+  const mayStretch = ({ event }) => (event.end - event.start) / 1000 <= DAY;
+
+  const bodyOf = (change) => {
+    const body = new URLSearchParams();
+    Object.entries(change).forEach(([name, value]) => { if (value) body.set(name, value); });
+    return body;
+  };
+  const move = async (url, change, revert) => {
+    announce(words.wait, "info");
+    try {
+      const { ok, said } = await send(url, bodyOf(change));
+      if (!ok) { revert(); announce(said.message, "error"); return null; }
+      forget();
+      await widget.refetchEvents();
+      return said;
+    } catch {
+      revert();
+      announce(words.offline, "error");
+      return null;
+    }
+  };
+  const dropped = async (info, start, end) => {
+    const more = info.oldEvent.extendedProps, from = info.oldResource && info.oldResource.id, to = info.newResource && info.newResource.id;
+    const change = { start, end, from_resource: from, to_resource: to, seen_start: more.seenStart, seen_end: more.seenEnd };
+    const said = await move(more.shift, change, info.revert);
+    if (!said) return;
+    const message = announce(said.message, "success");
+    // From nobody to somebody has no way back by itself.
+    if (from === "none") return;
+    const back = { from_resource: to, to_resource: from, seen_start: said.start, seen_end: said.end };
+    if (start || end) Object.assign(back, { start: more.seenStart, end: more.seenEnd });
+    const undo = element("button", "btn btn-quiet btn-sm", words.undo);
+    undo.type = "button";
+    undo.addEventListener("click", async () => { if (await move(more.shift, back, () => {})) announce(words.undone, "success"); });
+    message.append(undo);
+  };
+  const onDrop = (info) => {
+    const { start, end } = info.oldEvent.extendedProps;
+    if (isNothing(info.delta)) { if (info.newResource) dropped(info); else info.revert(); return; }
+    dropped(info, plus(start, info.delta), plus(end, info.delta));
+  };
+  const onStretch = (info) => {
+    const { start, end } = info.oldEvent.extendedProps;
+    dropped(info, isNothing(info.startDelta) ? "" : plus(start, info.startDelta), isNothing(info.endDelta) ? "" : plus(end, info.endDelta));
+  };
+
+  // An empty place asks whether a client can be served there.
+  const onEmpty = (info) => {
+    const address = setup.serve || setup.book;
+    if (!address || info.jsEvent.target.closest(".ec-event")) return;
+    const [day, time] = info.dateStr.split("T"), query = new URLSearchParams(), kind = kindOf(info.resource);
+    query.set(setup.serve ? "first_day" : "session_date", day);
+    if (!info.allDay) query.set("start_time", time.slice(0, 5));
+    if (kind === "r") query.set("room", info.resource.id.slice(2));
+    if (kind === "p") query.set("photographers", info.resource.id.slice(2));
+    window.location.assign(`${address}?${query}`);
+  };
+
+  // -- the widget
+  const VIEWS = { day: "resourceTimelineDay", week: "timeGridWeek", month: "dayGridMonth" };
+  const options = () => ({
+    view: VIEWS[setup.view],
+    date: setup.date,
+    // Of the studio's clock: the line of the present and today.
+    timeZone: setup.offset,
+    locale: language,
+    firstDay: 1,
+    headerToolbar: { start: "", center: "", end: "" },
+    // The day is as high as there are rooms and people.
+    ...(setup.view === "day" ? {} : { height: setup.view === "month" ? "46rem" : "44rem" }),
+    nowIndicator: true,
+    dayMaxEvents: true,
+    moreLinkContent: (arg) => words.more.replace("%s", arg.num),
+    buttonText: (text) => ({ ...text, close: words.close }),
+    slotDuration: "00:30",
+    snapDuration: "00:15",
+    slotLabelInterval: "01:00",
+    slotHeight: 28,
+    slotWidth: 40,
+    scrollTime: "07:00",
+    slotEventOverlap: false,
+    slotLabelFormat: (time) => clock(time),
+    allDayContent: words.allDay,
+    eventDragMinDistance: 5,
+    longPressDelay: 500,
+    editable: false,
+    eventResizableFromStart: true,
+    resources,
+    eventSources: [{ events: read }],
+    eventContent: content,
+    eventDidMount: mounted,
+    // Travel is somebody's, and is drawn in their line.
+    eventFilter: ({ event, view }) => view.type === "resourceTimelineDay" || !["cover"].includes(event.extendedProps.kind),
+    eventClick: open,
+    dateClick: onEmpty,
+    dragConstraint: mayDrop,
+    resizeConstraint: mayStretch,
+    eventDrop: onDrop,
+    eventResize: onStretch,
+    resourceLabelContent: label,
+    loading: (isLoading) => box.setAttribute("aria-busy", isLoading ? "true" : "false"),
+  });
+
+  const start = async () => {
+    try {
+      if (setup.view === "day") resources = (await ask(setup.resources)).resources;
+    } catch { showList(); return; }
+    box.hidden = false;
+    if (hint) hint.hidden = false;
+    widget = window.EventCalendar.create(box, options());
+  };
+  // A phone has the list: there a finger scrolls, and a line of a day is too short to be read.
+  const wide = window.matchMedia("(min-width: 48rem)");
+  const decide = () => {
+    if (wide.matches && !widget) start();
+    else if (widget) { box.hidden = !wide.matches; if (hint) hint.hidden = !wide.matches; }
+  };
+  decide();
+  wide.addEventListener("change", decide);
+})();
