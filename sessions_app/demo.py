@@ -219,11 +219,11 @@ class DemoStudio:
             self.packages[code] = package
 
     def _hours(self) -> None:
-        """Open from Monday to Saturday; a holiday and a short day ahead, of those on which nobody is booked."""
+        """Open from Monday to Saturday; ahead a holiday on which nobody is booked, and a short day with somebody."""
         admin = self.users["admin"]
         hours.set_week({weekday: [OPEN] for weekday in range(6)}, by=admin)
-        ahead = (self.today + timedelta(days=offset) for offset in range(17, 33, 2) if offset != 23)
-        holiday, short = [day for day in ahead if day.weekday() < 5][:2]
+        quiet = (self.today + timedelta(days=offset) for offset in (17, 21, 25, 27))
+        holiday, short = next(day for day in quiet if day.weekday() < 5), self.today + timedelta(days=19)
         hours.declare(holiday, holiday, note="Feriado", by=admin, now=self.now)
         hours.declare(short, short, hours=[SHORT], note="Inventario por la tarde", by=admin, now=self.now)
 

@@ -17,11 +17,15 @@ def outside_hours(span: Span, known: Hours | None = None) -> str:
 
     ``known`` saves the one query: the hours of the days of the span.
     """
-    known = known if known is not None else hours.load(*days_of(span))
+    missed = hours_missed(span, known if known is not None else hours.load(*days_of(span)))
+    return _("That is outside the opening hours (%(hours)s).") % {"hours": missed} if missed else ""
+
+
+def hours_missed(span: Span, known: Hours) -> str:
+    """The hours of the day on which the span lies outside of them, in words; "" when it does not."""
     if not known.outside(span):
         return ""
-    on = next(each for each in _days(span) if (part := _part(span, each)) and known.outside(part))
-    return _("That is outside the opening hours (%(hours)s).") % {"hours": of_day(known, on)}
+    return of_day(known, next(each for each in _days(span) if (part := _part(span, each)) and known.outside(part)))
 
 
 def outside_hours_each(spans: Sequence[Span]) -> list[str]:

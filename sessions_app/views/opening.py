@@ -17,7 +17,7 @@ from scheduling.models import Weekday
 from scheduling.opening import Hours, Interval
 from sessions_app.forms.opening import OtherDayForm, TakeOutForm, WeekForm, place_of
 from sessions_app.models import Session
-from sessions_app.opening_words import in_words, outside_hours
+from sessions_app.opening_words import hours_missed, in_words
 from studio.access import allows, require
 from studio.acting import Done, act, finish, refusal_of
 from studio.conf import STUDIO
@@ -53,10 +53,10 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A session that lies outside the hours."""
+    """A session that lies outside the hours, and those of its day."""
 
     session: Session
-    why: str
+    hours: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -135,7 +135,7 @@ def _page(
         "week_in_words": _week(known),
         "others": list(_others(known)),
         "other": other or OtherDayForm(),
-        "outside": [Outside(each, outside_hours(each.span, known)) for each in found[:SHOWN]],
+        "outside": [Outside(each, hours_missed(each.span, known)) for each in found[:SHOWN]],
         "is_more": len(found) > SHOWN,
     }
 
