@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Text
 from django.db.models.functions import Coalesce
 
 from scheduling.availability import held_for_room, photographers
+from scheduling.booking import CONFLICTS_NAMED
 from scheduling.models import Begins, Ends, Room, RoomReservation, RoomStatus, StaffReservation
 from scheduling.refusals import Taken, person_refusal, room_refusal
 from scheduling.search import MICROSECOND, Busy, tick, ticks
@@ -44,6 +45,14 @@ class Place:
     @property
     def is_in_use(self) -> bool:
         return self.status == RoomStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What booking would say, and what is in the way, by name for the office."""
+
+    error: StudioError
+    taken: list[Taken]
 
 
 @dataclass(slots=True)
@@ -93,25 +102,26 @@ class Agenda:
             known = self._work[pk, month] = busy.work(tick(span.start), tick(span.end))
         return known
 
-    def looks(self, span: Span, coverage: Span) -> tuple[dict[int, StudioError], dict[int, StudioError]]:
-        """Whom and what one cannot have for a session of this span: the refusals of booking, by person and room."""
+    def looks(self, span: Span, coverage: Span) -> "tuple[dict[int, Refused], dict[int, Refused]]":
+        """Whom and what one cannot have for a session of this span: what booking would say, by person and room."""
         held = held_for_room(span)
-        widest = Span(min(coverage.start, held.start), max(coverage.end, held.end))
+        widest = Span(min(coverage.start, held.start, key=tick), max(coverage.end, held.end, key=tick))
         taken: dict[tuple[str, int], list[Taken]] = {}
         for kind, pk, each in self._taken(widest):
             if Span(each.starts_at, each.ends_at).overlaps(coverage if kind == PERSON else held):
                 taken.setdefault((kind, pk), []).append(each)
-        people = {
-            each.pk: person_refusal(pk=each.pk, name=each.name, taken=taken.get((PERSON, each.pk), []))
-            for each in self.people
-        }
-        rooms = {
-            each.pk: room_refusal(
-                code=each.code, name=each.name, status=each.status, taken=taken.get((ROOM, each.pk), [])
-            )
-            for each in self.rooms
-        }
-        return _only(people), _only(rooms)
+        people, rooms = {}, {}
+        for each in self.people:
+            found = taken.get((PERSON, each.pk), [])
+            refusal = person_refusal(pk=each.pk, name=each.name, taken=found[:CONFLICTS_NAMED])
+            if refusal is not None:
+                people[each.pk] = Refused(refusal, found)
+        for each in self.rooms:
+            found = taken.get((ROOM, each.pk), [])
+            refusal = room_refusal(code=each.code, name=each.name, status=each.status, taken=found[:CONFLICTS_NAMED])
+            if refusal is not None:
+                rooms[each.pk] = Refused(refusal, found)
+        return people, rooms
 
     def _taken(self, span: Span) -> Iterable[tuple[str, int, Taken]]:
         title = Coalesce(F("session__event_description"), Value(""), output_field=CharField())
@@ -184,10 +194,6 @@ def _holding(reservations: Any, span: Span, exclude_session_id: int | None) -> Q
     if exclude_session_id is not None:
         found = found.filter(~Q(session_id=exclude_session_id) | Q(session__isnull=True))
     return found
-
-
-def _only(refusals: dict[int, StudioError | None]) -> dict[int, StudioError]:
-    return {pk: refusal for pk, refusal in refusals.items() if refusal is not None}
 
 
 def last_of_month(day: date) -> date:

@@ -20,7 +20,7 @@ from scheduling.slots import Span, instant, lasting
 from scheduling.suggestions import Suggestion
 from sessions_app import agenda, alternatives, sentences, workflow
 from sessions_app.actions.request import no_such_time
-from sessions_app.agenda import PERSON, ROOM, Agenda, Person, Place
+from sessions_app.agenda import PERSON, ROOM, Agenda, Person, Place, Refused
 from sessions_app.alternatives import Proposal, Sacrifice
 from sessions_app.states import SessionType
 from studio.conf import STUDIO
@@ -122,9 +122,9 @@ class Look:
     span: Span
     coverage: Span
     free: list[Suggestion]
-    busy: list[tuple[Person, StudioError]]
+    busy: list[tuple[Person, Refused]]
     rooms: list[Place]
-    rooms_taken: list[tuple[Place, StudioError]]
+    rooms_taken: list[tuple[Place, Refused]]
 
 
 @dataclass(slots=True)

@@ -85,7 +85,10 @@ ENTRIES: tuple[Entry, ...] = (
 )
 
 # What stands in the bar at the top as the main act. The first one that the person may do is shown.
-PRIMARY: tuple[Entry, ...] = (Entry("session-new", _("New request"), "plus-lg", 0, perms=(Perm.SESSION_CREATE,)),)
+PRIMARY: tuple[Entry, ...] = (
+    Entry("feasibility", _("Can we serve?"), "lightning-charge", 0, perms=(Perm.SESSION_CREATE,)),
+    Entry("session-new", _("New request"), "plus-lg", 0, perms=(Perm.SESSION_CREATE,)),
+)
 
 # So many fit beside each other on a phone of 360 px; with more, the last place opens the rest.
 PHONE_PLACES = 5

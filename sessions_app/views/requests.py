@@ -28,7 +28,7 @@ from studio.acting import Done, act
 from studio.conf import STUDIO
 from studio.errors import PhotographerNotAvailable, RoomNotAvailable, StudioError
 from studio.roles import Perm, is_admin
-from studio.templatetags.atelier import long_day
+from studio.templatetags.atelier import long_day, moment
 
 CLIENTS_SHOWN = 8
 
@@ -233,6 +233,9 @@ def _moves_along(session: Session) -> list[dict[str, str]]:
         }
         for row in current.order_by("id")
     ]
+    if session.held_until is not None:
+        until = _("Held until %(when)s, and never beyond its new start.") % {"when": moment(session.held_until)}
+        effects.append({"icon": "hourglass-split", "text": until})
     if session.changes_deadline is not None:
         effects.append({"icon": "calendar-check", "text": _("The deadline for changes is reckoned anew.")})
     if session.estimated_delivery_date is not None:
