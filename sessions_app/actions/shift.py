@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import StaffReservation
 from scheduling.slots import Span, lasting, moved_with
-from sessions_app import sentences
+from sessions_app import holds, sentences
 from sessions_app.actions import appoint, people, request
 from sessions_app.actions.reach import locked_for, touch
 from sessions_app.actions.request import When
@@ -123,6 +123,7 @@ def _shift_shoot(session: Session, to: Shift, *, by: "User", now: datetime) -> S
         )
         people.hand_over(session, row.staff, coming.staff, by=by)
     if going:
+        holds.begin(session, now=now)
         touch(session, by=by, now=now)
     if to.added is not None:
         people.assign_photographer(session, photographer_id=to.added, coverage=new, by=by, now=now)

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduling.models import AssignmentStatus, RoomReservation, StaffReservation
+from scheduling.slots import Span
 from sessions_app import holds, integrity, workflow
 from sessions_app.actions import book, hold, pay, people, request
 from sessions_app.actions.request import When
+from sessions_app.actions.shift import Shift, shift
 from sessions_app.deadlines import end_of_day, hold_deadline, hold_end
 from sessions_app.effects import Deposit
 from sessions_app.models import Session
@@ -148,6 +150,19 @@ def test_a_move_neither_lengthens_a_hold_nor_takes_back_an_extension(studio):
     request.edit(session, when=studio.when(50), **office(studio))
     assert fresh(session).held_until == at(on_the_day, "14:00")
     assert fresh(session).hold_reason == "Until the day"
+
+
+def test_in_the_calendar_it_is_kept_as_on_the_pages(studio):
+    """Dragged out of the past to another photographer: only who comes is held, and only then."""
+    shot = {"client": studio.client, "session_type": SessionType.STUDIO, "photographer_ids": (studio.photographer.pk,)}
+    past = request.open_request(when=studio.when(-3), by=studio.admin, now=studio.now, **shot)
+    instead = {studio.photographer.pk: person(Role.PHOTOGRAPHER).pk}
+    ahead = Shift(
+        span=Span(at(studio.today + timedelta(days=9)), at(studio.today + timedelta(days=9), "11:00")), instead=instead
+    )
+    shift(past, to=ahead, seen=past.span, by=studio.admin, now=studio.now)
+    assert fresh(past).held_until == usual(studio)
+    assert sound(studio)
 
 
 def test_giving_the_room_up_for_another_place_ends_the_hold(studio):
