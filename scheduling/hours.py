@@ -140,19 +140,17 @@ def _refuse_impossible(hours: Iterable[Interval], *, field: str, of: str, **deta
     """Hours of one day that go backward, or have time in common."""
     for each in hours:
         if not each.goes_forward:
-            text = _("%(day)s: %(opens)s to %(closes)s goes backward.") % {"day": of, **_as_words(each)}
+            text = _("%(day)s: %(hours)s goes backward.") % {"day": of, "hours": _as_words(each)}
             raise InvalidInput(text, field=field, details={"failed": ["goes_backward"], **details})
     for one, other in pairwise(sorted(hours)):
         if one.meets(other):
-            text = _("%(day)s: two of the hours overlap (%(opens)s to %(closes)s and another).") % {
-                "day": of,
-                **_as_words(one),
-            }
+            words = {"day": of, "one": _as_words(one), "other": _as_words(other)}
+            text = _("%(day)s: %(one)s and %(other)s overlap.") % words
             raise InvalidInput(text, field=field, details={"failed": ["overlap"], **details})
 
 
-def _as_words(each: Interval) -> dict[str, str]:
-    return {"opens": f"{each.opens:%H:%M}", "closes": f"{each.closes:%H:%M}"}
+def _as_words(each: Interval) -> str:
+    return _("%(start)s to %(end)s") % {"start": f"{each.opens:%H:%M}", "end": f"{each.closes:%H:%M}"}
 
 
 def _take_turns(model: type[OpeningHours | OpeningException]) -> None:

@@ -145,7 +145,7 @@ def test_the_form_of_the_week(admin):
     shown = page.get(PAGE).text
     assert 'value="14:00"' in shown
     for wrong, said in (
-        (week(monday="08:00-12:00 11:00-18:00"), "Monday: two of the hours overlap"),
+        (week(monday="08:00-12:00 11:00-18:00"), "Monday: 08:00 to 12:00 and 11:00 to 18:00 overlap."),
         (week(monday="08:00-"), "Until when?"),
         (week(monday="-08:00"), "From when?"),
         (week(monday="8x-9"), "Enter a valid time."),

@@ -18,7 +18,7 @@ from studio.conf import STUDIO
 from studio.errors import AccessDenied, InvalidInput, NotFound, PhotographerNotAvailable
 from studio.models import AuditEvent, Notice, User
 from studio.roles import Role
-from tests.factories.domain import at, person
+from tests.factories.domain import Studio, at, person
 from tests.factories.shop import MONDAY, NOW, Shop, span
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +109,16 @@ def test_in_time_off_nobody_is_booked_until_it_is_taken_back(shop):
     )
     with pytest.raises(NotFound):
         time_off.take_back(row.pk, by=shop.artist, now=NOW)
+
+
+def test_in_time_off_no_photographer_is_put_on_a_shoot():
+    studio = Studio()
+    day = studio.when().session_date
+    time_off.block(studio.photographer, span=whole_days(day, day), by=studio.coordinator, now=studio.now)
+    with pytest.raises(PhotographerNotAvailable) as refused:
+        studio.request(photographer_ids=(studio.photographer.pk,))
+    assert refused.value.details["conflicts"][0]["session"] is None
+    assert not Session.objects.exists()
 
 
 def test_what_has_begun_ends_now_and_what_is_over_stays(shop):
