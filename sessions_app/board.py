@@ -478,6 +478,10 @@ class Agenda:
     # Closed, or other hours than in every week, and why.
     hours: str = ""
 
+    @property
+    def calendar_url(self) -> str:
+        return f"{reverse('calendar')}?{urlencode({'view': 'day', 'date': self.day.isoformat()})}"
+
 
 HELD = frozenset({Status.REQUEST, Status.NEGOTIATION, Status.PRE_SCHEDULED, Status.WAITING})
 

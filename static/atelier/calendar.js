@@ -15,7 +15,17 @@
 
   const setup = JSON.parse(source.textContent), words = box.dataset;
   const { announcer, forget, send } = window.AtelierMoving;
-  const announce = announcer(region);
+  const write = announcer(region);
+  // Above the calendar, which stays where it is; it goes when it is closed, or when there is something else to say.
+  const announce = (text, level) => {
+    const said = write(text, level), close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn-close";
+    close.setAttribute("aria-label", words.close);
+    close.addEventListener("click", () => said.remove());
+    said.append(close);
+    return said;
+  };
   const language = document.documentElement.lang || "en";
   const HOUR = 3600, DAY = 24 * HOUR;
   let widget = null, resources = [], closed = [];
@@ -80,12 +90,13 @@
     if (view.type !== "dayGridMonth" && who && view.type !== "resourceTimelineDay") nodes.push(element("span", "c-who", who));
     if (more.kind === "off" && view.type === "dayGridMonth" && who) nodes.push(element("span", "c-who", who));
     if (more.state) nodes.push(element("span", "c-state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state));
+    // Where it stands tells the eye the day and the place; in words they are for who listens.
+    nodes.push(element("span", "visually-hidden", [dayWords.format(event.start), more.place].filter(Boolean).join(", ")));
     return { domNodes: nodes };
   };
   const mounted = ({ el, event }) => {
     if (event.display === "background") { el.setAttribute("aria-hidden", "true"); return; }
     const more = event.extendedProps, said = [event.title, hours(event), more.state, more.heldWords, more.place, (more.who || []).join(", ")];
-    el.setAttribute("aria-label", said.filter(Boolean).join(", "));
     el.setAttribute("aria-haspopup", "dialog");
     el.title = said.filter(Boolean).join(" · ");
     el.dataset.key = event.id;
@@ -142,13 +153,20 @@
     Object.entries(change).forEach(([name, value]) => { if (value) body.set(name, value); });
     return body;
   };
+  // What is said of a move is said of the calendar as it stands by then.
+  const waiting = [];
+  const reread = () => new Promise((done) => { waiting.push(done); widget.refetchEvents(); });
+  const loading = (isLoading) => {
+    box.setAttribute("aria-busy", isLoading ? "true" : "false");
+    if (!isLoading) requestAnimationFrame(() => waiting.splice(0).forEach((done) => done()));
+  };
   const move = async (url, change, revert) => {
     announce(words.wait, "info");
     try {
       const { ok, said } = await send(url, bodyOf(change));
       if (!ok) { revert(); announce(said.message, "error"); return null; }
       forget();
-      await widget.refetchEvents();
+      await reread();
       return said;
     } catch {
       revert();
@@ -169,7 +187,7 @@
     const undo = element("button", "btn btn-quiet btn-sm", words.undo);
     undo.type = "button";
     undo.addEventListener("click", async () => { if (await move(more.shift, back, () => {})) announce(words.undone, "success"); });
-    message.append(undo);
+    message.lastChild.before(undo);
   };
   const onDrop = (info) => {
     const { start, end } = info.oldEvent.extendedProps;
@@ -235,8 +253,17 @@
     eventDrop: onDrop,
     eventResize: onStretch,
     resourceLabelContent: label,
-    loading: (isLoading) => box.setAttribute("aria-busy", isLoading ? "true" : "false"),
+    loading,
   });
+
+  // The widget calls itself a table, without the rows of one: each event says in words where it stands, and that is all there is to hear.
+  const TABLE = ["table", "rowgroup", "row", "rowheader", "columnheader", "cell"].map((each) => `[role=${each}]`).join();
+  const COUNTED = ["aria-colindex", "aria-colspan"];
+  const tidy = () => {
+    box.querySelectorAll(TABLE).forEach((each) => each.removeAttribute("role"));
+    box.querySelectorAll(COUNTED.map((each) => `[${each}]`).join()).forEach((each) => COUNTED.forEach((name) => each.removeAttribute(name)));
+  };
+  new MutationObserver(tidy).observe(box, { childList: true, subtree: true });
 
   const start = async () => {
     try {
