@@ -140,6 +140,8 @@ class SessionAdmin(StudioModelAdmin):
             _("deadlines and delivery"),
             {
                 "fields": (
+                    "held_until",
+                    "hold_reason",
                     "payment_deadline",
                     "changes_deadline",
                     "kept_changes_deadline",
