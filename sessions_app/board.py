@@ -161,7 +161,7 @@ def _waiting_sessions(clock_: Clock) -> Iterator[dict[str, Any]]:
     let_go = sessions.filter(status__in=holds.HOLDING, held_until__lte=clock_.now)
     expired = _facts(let_go, "hold", F("held_until"), F("total")).order_by("held_until")
     overpaid = (
-        _facts(sessions.exclude(status__in=workflow.FINAL), "overpaid", F("updated_at"), F("total"))
+        _facts(sessions.filter(status__in=workflow.UNDER_WAY), "overpaid", F("updated_at"), F("total"))
         .filter(net__gt=F("total") + F("other"))
         .order_by("updated_at")
     )

@@ -20,6 +20,7 @@ from sessions_app import sentences, workflow
 from sessions_app.actions.shoot import NOTES_OPEN
 from sessions_app.board import Clock
 from sessions_app.models import Session, SessionDetail
+from sessions_app.models.session import LONGEST
 from sessions_app.states import Status
 from sessions_app.story import Move
 from studio.conf import STUDIO
@@ -74,7 +75,9 @@ class Shoots:
 def shoots_of(user: "User", *, now: datetime) -> Shoots:
     """The next session, those of the coming week by day, and what was shot and is not delivered: three queries."""
     clock = Clock(now)
-    recent = Q(ends_at__gte=now - timedelta(days=STILL_OPEN_DAYS)) | Q(status=Status.ASSIGNED)
+    since = now - timedelta(days=STILL_OPEN_DAYS)
+    # The start says no more, and has an index.
+    recent = Q(ends_at__gte=since, starts_at__gte=since - LONGEST) | Q(status=Status.ASSIGNED)
     found = (
         Session.objects.present()
         .photographed_by(user)

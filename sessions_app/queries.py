@@ -103,7 +103,7 @@ class SessionQuerySet(QuerySet):
         )
 
     def active(self) -> "SessionQuerySet":
-        return self.present().exclude(status__in=workflow.FINAL)
+        return self.present().filter(status__in=workflow.UNDER_WAY)
 
     def starting_in(self, start: datetime, end: datetime) -> "SessionQuerySet":
         """Sessions that start in ``[start, end)``."""

@@ -32,6 +32,8 @@ STATES = (*PATH, CANCELED)
 APPOINTMENT_STATES = (WAITING, ACTIVE, COMPLETED, CANCELED)
 ALL_STATES = (*STATES, WAITING, ACTIVE)
 FINAL = frozenset({COMPLETED, CANCELED})
+# The few among very many that are over: asked for by name, so that an index finds them.
+UNDER_WAY = tuple(state for state in ALL_STATES if state not in FINAL)
 BEFORE_ASSIGNED = frozenset({REQUEST, NEGOTIATION, PRE_SCHEDULED, CONFIRMED})
 FROM_ASSIGNED_ON = frozenset({ASSIGNED, ATTENDED, IN_EDITING, READY, COMPLETED})
 WITH_EDITOR = frozenset({IN_EDITING, READY, COMPLETED})

@@ -326,12 +326,14 @@ def search(request: HttpRequest) -> HttpResponse:
     has_book = allows(request.user, Perm.CLIENT_VIEW)
     visible = Session.objects.visible_to(request.user)
     if text:
-        exact = visible.filter(code__iexact=text).first()
+        exact = visible.filter(code=text.upper()).first()
         if exact is not None:
             return redirect(exact)
     sessions = _first(visible.search(text, whole_book=is_office).for_board().order_by("-starts_at", "-id"), text)
     book = Client.objects.present().search(text) if has_book else Client.objects.none()
-    clients = _first(book.with_record().order_by("full_name", "id"), text)
+    # Their record is reckoned for those that are shown, not for every hit.
+    shown = book.order_by("full_name", "id").values("pk")[: FOUND + 1]
+    clients = _first(Client.objects.filter(pk__in=shown).with_record().order_by("full_name", "id"), text)
     context = {
         "page_title": _("Search"),
         "q": text,

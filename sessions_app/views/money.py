@@ -399,7 +399,7 @@ def payment_list(request: HttpRequest) -> HttpResponse:
         day = timezone.now().astimezone(STUDIO.zone).date()
         return csv_response(f"payments-{day.isoformat()}", _csv_head(), _csv_rows(rows))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    counts = everything.aggregate(
+    counts = everything.pending().aggregate(
         to_verify=_count(TO_VERIFY),
         owed=_count(OWED),
     )
@@ -468,9 +468,9 @@ def _totals(rows: QuerySet[Payment]) -> list[dict[str, Any]]:
 
 
 def _count(tab: str) -> Any:
-    pending = Q(deleted_flag=False, payment_status=PaymentStatus.PENDING)
+    """Of pending ones."""
     refund = Q(payment_type=PaymentType.REFUND)
-    return Count("pk", filter=pending & (refund if tab == OWED else ~refund))
+    return Count("pk", filter=refund if tab == OWED else ~refund)
 
 
 def _chips(request: HttpRequest, tab: str, counts: dict[str, int]) -> list[dict[str, Any]]:
