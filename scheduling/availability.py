@@ -23,19 +23,6 @@ def in_the_way(
     return found.order_by("during", "id")
 
 
-def taken(
-    reservations: type[Reservation], span: Span, exclude_session_id: int | None = None
-) -> dict[int, list[Reservation]]:
-    """What is in the way of the span, for every resource of a kind at once, in one query."""
-    found = reservations.objects.holding().overlapping(span)
-    if exclude_session_id is not None:
-        found = found.exclude(session_id=exclude_session_id)
-    by_resource: dict[int, list[Reservation]] = {}
-    for row in found.select_related("session").order_by("during", "id"):
-        by_resource.setdefault(getattr(row, f"{reservations.resource_field}_id"), []).append(row)
-    return by_resource
-
-
 def held_for_room(span: Span) -> Span:
     """What a session takes of its room: its own time and the turnaround after it (``ROOM_TURNAROUND_MINUTES``)."""
     return span.widened(after=timedelta(minutes=STUDIO.room_turnaround_minutes))

@@ -12,10 +12,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from scheduling.availability import held_for_room, photographers, taken
-from scheduling.models import Reservation, Room, RoomReservation, RoomStatus, StaffReservation
+from scheduling.availability import photographers
+from scheduling.models import Room, RoomStatus
+from scheduling.refusals import Taken
 from scheduling.slots import Span, covering
+from sessions_app import agenda, serving
 from sessions_app.models import Session
+from studio.conf import STUDIO
 from studio.roles import Role
 from studio.templatetags.atelier import moment
 
@@ -27,12 +30,13 @@ LONGEST_TRAVEL = 12 * 60
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A room or a person, and what is in the way of having them."""
+    """A room or a person, and what is in the way of having them; ``proposal`` says why they come where they come."""
 
     pk: int
     name: str
-    in_the_way: list[Reservation] = field(default_factory=list)
+    in_the_way: list[Taken] = field(default_factory=list)
     now: datetime | None = None
+    proposal: str = ""
 
     @property
     def is_free(self) -> bool:
@@ -41,6 +45,11 @@ class Option:
     @property
     def why(self) -> str:
         return "; ".join(in_words(row, self.now) for row in self.in_the_way[:3])
+
+    @property
+    def label(self) -> str:
+        told = self.proposal if self.is_free else self.why
+        return f"{self.name} — {told}" if told else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +67,44 @@ def offer(
     keep_room: Room | None = None,
     *,
     now: datetime | None = None,
+    outside: bool = False,
 ) -> Offer:
-    """Rooms and photographers with what is in their way, free ones first, in at most four queries.
+    """Rooms and photographers with what is in their way, in at most four queries: free ones first, the best before.
 
-    ``now`` tells a hold that has expired from one that goes on.
+    ``now`` tells a hold that has expired from one that goes on; ``outside`` says that it is not in the house.
     """
-    rooms_taken = taken(RoomReservation, held_for_room(span), exclude_session_id) if span else {}
-    people_taken = taken(StaffReservation, span, exclude_session_id) if span else {}
-    rooms = list(Room.objects.filter(status=RoomStatus.ACTIVE))
-    if keep_room is not None and keep_room not in rooms:
-        rooms.insert(0, keep_room)
-    return Offer(
-        rooms=_free_first(Option(room.pk, room.name, rooms_taken.get(room.pk, []), now) for room in rooms),
-        people=_free_first(
-            Option(each.pk, each.full_name, people_taken.get(each.pk, []), now) for each in photographers()
-        ),
-        is_dated=span is not None,
-    )
+    if span is None:
+        rooms = [Option(room.pk, room.name) for room in Room.objects.filter(status=RoomStatus.ACTIVE)]
+        return Offer(_kept(rooms, keep_room), [Option(each.pk, each.full_name) for each in photographers()], False)
+    first, last = (each.astimezone(STUDIO.zone).date() for each in (span.start, span.end))
+    there = agenda.load(first, last, exclude_session_id=exclude_session_id)
+    people_taken, rooms_taken = there.looks(span, span)
+    people = [
+        Option(each.pk, each.name, now=now, proposal=serving.load_of(each))
+        for each in there.suggestions(span, outside=outside)
+    ]
+    people += [
+        Option(each.pk, each.name, people_taken[each.pk].taken, now) for each in there.people if each.pk in people_taken
+    ]
+    rooms = [
+        Option(each.pk, each.name, rooms_taken[each.pk].taken if each.pk in rooms_taken else [], now)
+        for each in there.rooms
+        if each.is_in_use
+    ]
+    return Offer(_kept(sorted(rooms, key=lambda option: not option.is_free), keep_room), people, True)
 
 
-def _free_first(options: Iterable[Option]) -> list[Option]:
-    return sorted(options, key=lambda option: not option.is_free)
+def _kept(rooms: list[Option], room: Room | None) -> list[Option]:
+    """The room that the session has stays a choice when it is out of use by now."""
+    if room is None or any(option.pk == room.pk for option in rooms):
+        return rooms
+    return [Option(room.pk, room.name), *rooms]
 
 
-def in_words(row: Reservation, now: datetime | None = None) -> str:
+def in_words(row: Taken, now: datetime | None = None) -> str:
     """``S-2026-0412 14:00–16:30, held until 27 Nov 23:59``: what is in the way, for somebody of the office."""
-    what = row.session.code if row.session_id else _("time off")
-    text = f"{what} {date_format(row.starts_at, 'H:i')}–{date_format(row.ends_at, 'H:i')}"
-    until = row.session.held_until if row.session_id else None
+    text = f"{row.what()} {date_format(row.starts_at, 'H:i')}–{date_format(row.ends_at, 'H:i')}"
+    until = row.held_until
     if until is None:
         return text
     if now is not None and until <= now:
@@ -98,8 +117,8 @@ def grouped(options: Iterable[Option], *, is_dated: bool, empty: str) -> list[tu
     options = list(options)
     if not is_dated:
         return [("", empty), *((option.pk, option.name) for option in options)]
-    free = [(option.pk, option.name) for option in options if option.is_free]
-    busy = [(option.pk, f"{option.name} — {option.why}") for option in options if not option.is_free]
+    free = [(option.pk, option.label) for option in options if option.is_free]
+    busy = [(option.pk, option.label) for option in options if not option.is_free]
     groups = [(_("Free"), free), (_("Taken at that time"), busy)]
     return [("", empty), *((label, choices) for label, choices in groups if choices)]
 

@@ -11,7 +11,7 @@ from scheduling.availability import photographers
 from scheduling.models import Room
 from scheduling.slots import Span
 from sessions_app.actions.request import When
-from sessions_app.forms.people import Offer, Option, clock, grouped
+from sessions_app.forms.people import Offer, clock, grouped
 from sessions_app.models import Client, Session
 from sessions_app.states import SHOOTS, SessionType
 from studio.errors import StudioError
@@ -123,12 +123,8 @@ class RequestForm(ClientForm, WhenAndWhatForm):
     def __init__(self, *args: Any, offered: Offer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["photographers"].queryset = photographers()
-        self.fields["photographers"].choices = [(each.pk, _with_reason(each)) for each in offered.people]
+        self.fields["photographers"].choices = [(each.pk, each.label) for each in offered.people]
         self.fields["room"].choices = grouped(offered.rooms, is_dated=offered.is_dated, empty=_("No room yet"))
-
-
-def _with_reason(option: Option) -> str:
-    return option.name if option.is_free else f"{option.name} — {option.why}"
 
 
 def as_initial(sent: QueryDict) -> dict[str, Any]:

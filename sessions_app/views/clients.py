@@ -226,22 +226,25 @@ def _history(sessions: Iterable[Session], client: Client) -> list[Session]:
 def _moves(request: HttpRequest, client: Client) -> list[dict[str, Any]]:
     moves = []
     if allows(request.user, Perm.SESSION_CREATE):
-        moves.append(
+        reason = "" if client.active else _("The client is inactive. Make it active to book again.")
+        whom = urlencode({"client": client.pk})
+        moves += [
             {
-                "name": "request",
-                "label": _("New request"),
-                "url": f"{reverse('session-new')}?{urlencode({'client': client.pk})}",
-                "reason": "" if client.active else _("The client is inactive. Make it active to book again."),
+                "name": "serve",
+                "label": _("Can we serve?"),
+                "url": f"{reverse('feasibility')}?{whom}",
+                "reason": reason,
                 "kind": "primary",
-            }
-        )
+            },
+            {"name": "request", "label": _("New request"), "url": f"{reverse('session-new')}?{whom}", "reason": reason},
+        ]
         if get_user_model().objects.active().in_role(Role.ARTIST).exists():
             moves.append(
                 {
                     "name": "appointment",
                     "label": _("New appointment"),
-                    "url": f"{reverse('appointment-new')}?{urlencode({'client': client.pk})}",
-                    "reason": "" if client.active else _("The client is inactive. Make it active to book again."),
+                    "url": f"{reverse('appointment-new')}?{whom}",
+                    "reason": reason,
                 }
             )
     if allows(request.user, Perm.CLIENT_EDIT, client):

@@ -36,6 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
             "waiting": board.waiting(now=now, with_money=with_money),
             "agenda": board.agenda(now=now),
             "pipeline": board.pipeline(with_money=with_money),
+            "may_serve": allows(user, Perm.SESSION_CREATE),
+            "first_day": now.astimezone(STUDIO.zone).date().isoformat(),
         }
     if Role.ARTIST in roles:
         context["own_day"] = artist_day.own_day(user, now=now)

@@ -130,7 +130,7 @@ def session_reassign(request: HttpRequest, code: str, assignment_id: int) -> Htt
     """Another photographer in somebody's place: who is told stands there before the click (business rules 10.4)."""
     session = _open(request, code)
     assignment = _assignment(session, assignment_id)
-    offered = offer(assignment.span, session.pk, now=timezone.now())
+    offered = offer(assignment.span, session.pk, now=timezone.now(), outside=session.is_external)
     form = ReassignForm(_posted(request), people=_addable(session, offered))
 
     def do(values: dict[str, Any]) -> Done:
@@ -297,7 +297,7 @@ def _current(session: Session) -> list[StaffReservation]:
 
 
 def _offer(session: Session) -> Offer:
-    return offer(session.span, session.pk, session.room, now=timezone.now())
+    return offer(session.span, session.pk, session.room, now=timezone.now(), outside=session.is_external)
 
 
 def _addable(session: Session, offered: Offer, current: list[StaffReservation] | None = None) -> list[Option]:
