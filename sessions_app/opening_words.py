@@ -23,9 +23,12 @@ def outside_hours(span: Span, known: Hours | None = None) -> str:
 
 def hours_missed(span: Span, known: Hours) -> str:
     """The hours of the day on which the span lies outside of them, in words; "" when it does not."""
-    if not known.outside(span):
+    try:
+        if not known.outside(span):
+            return ""
+        return of_day(known, next(each for each in _days(span) if (part := _part(span, each)) and known.outside(part)))
+    except OverflowError:  # the last days of the calendar, whose evenings lie beyond it elsewhere
         return ""
-    return of_day(known, next(each for each in _days(span) if (part := _part(span, each)) and known.outside(part)))
 
 
 def outside_hours_each(spans: Sequence[Span]) -> list[str]:

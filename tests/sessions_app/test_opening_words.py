@@ -44,6 +44,7 @@ def in_english():
         ("2027-03-15", "09:00", "10:00", "Mon 15 Mar 2027 closed: Holiday"),
         ("2027-03-16", "09:00", "10:00", "Tue 16 Mar 2027 closed"),
         ("2027-03-22", "09:00", "11:00", "Mon 22 Mar 2027 08:00 to 10:00: Half a day"),
+        ("9999-12-31", "10:00", "11:00", ""),
     ],
 )
 def test_hours_of_the_day_are_said(day, begins, ends, words):
