@@ -4,6 +4,7 @@ The process that the person started (the controller) starts and removes it; each
 own database in it. With DATABASE_URL set, that server is used instead.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -55,6 +56,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="Chromium is not installed here"))
 
 
+def pytest_collection_finish() -> None:
+    _search_less_for_garbage()
+
+
+def _search_less_for_garbage() -> None:
+    """What has been imported by now stays until the end, and need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(2_000, 50, 20)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """What a test has committed is undone by statements of our own: every table is again as the migrations left it.
@@ -65,6 +77,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with django_db_blocker.unblock():
         template = _copy_of_the_database()
         undo = _remember_rows()
+    _search_less_for_garbage()  # nor need what was loaded for the migrations be looked at
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: _run(undo))
         yield
