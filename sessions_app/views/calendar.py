@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from scheduling.availability import photographers
 from scheduling.slots import Span, whole_days
 from sessions_app import calendar, sentences, workflow
 from sessions_app.actions import people
@@ -32,7 +33,7 @@ from studio.access import allows, require
 from studio.acting import Done, act, back, finish, refusal_of
 from studio.conf import STUDIO
 from studio.errors import StudioError
-from studio.roles import Perm, is_admin
+from studio.roles import Perm, Role, is_admin, roles_of
 from studio.templatetags.atelier import clock, day, long_day, state_class
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
         "clear_url": _address(request, room="", person="", state=""),
         "is_filtered": shown.filters != Filters(),
         "kept": [(name, value) for name, value in {"view": shown.view, **_query(shown.filters)}.items() if value],
-        "widget": _widget(shown, now),
+        "widget": _widget(user, shown, now),
         "links": _links(user, shown),
     }
     return render(request, "sessions_app/calendar.html", context)
@@ -488,7 +489,7 @@ def _held_words(until: datetime | None) -> str:
 
 def _resources(user: "User", filters: Filters) -> list[dict[str, Any]]:
     if not calendar.sees_all(user):
-        return [_person(user.pk, user.full_name)]
+        return [_person(user.pk, user.full_name, shoots=Role.PHOTOGRAPHER in roles_of(user))]
     found = [] if filters.room_id or filters.person_id else [_resource(NOWHERE, _("Nobody and no room yet"), "nowhere")]
     if filters.person_id is None:
         rows = calendar.rooms()
@@ -497,7 +498,8 @@ def _resources(user: "User", filters: Filters) -> list[dict[str, Any]]:
     if filters.room_id is None:
         rows = calendar.people()
         rows = rows if filters.person_id is None else rows.filter(pk=filters.person_id)
-        found += [_person(*each) for each in rows.values_list("pk", "full_name")]
+        shooting = set(photographers().values_list("pk", flat=True))
+        found += [_person(pk, name, shoots=pk in shooting) for pk, name in rows.values_list("pk", "full_name")]
     return found
 
 
@@ -505,29 +507,28 @@ def _room(pk: int, name: str) -> dict[str, Any]:
     return _resource(f"r-{pk}", name, "room")
 
 
-def _person(pk: int, name: str) -> dict[str, Any]:
-    return _resource(f"p-{pk}", name, "person", colour(pk))
+def _person(pk: int, name: str, *, shoots: bool = True) -> dict[str, Any]:
+    return _resource(f"p-{pk}", name, "photographer" if shoots else "artist", colour(pk))
 
 
 def _resource(key: str, title: str, kind: str, css: str = "") -> dict[str, Any]:
     return {"id": key, "title": title, "extendedProps": {"kind": kind, "css": css}}
 
 
-def _widget(shown: Shown, now: datetime) -> Mapping[str, Any]:
+def _widget(user: "User", shown: Shown, now: datetime) -> Mapping[str, Any]:
     """What the script needs to begin."""
     query = {name: value for name, value in _query(shown.filters).items() if value}
     suffix = f"?{urlencode(query)}" if query else ""
-    serve = navigation.address("feasibility")
-    new = navigation.address("session-new")
+    books = allows(user, Perm.APPOINTMENT_MANAGE_OWN)
     return {
         "view": shown.view,
         "date": shown.on.isoformat(),
         "offset": _offset(now),
         "events": reverse("calendar-events") + suffix,
         "resources": reverse("calendar-resources") + suffix,
-        "page": reverse("calendar"),
-        "serve": serve if shown.sees_all else "",
-        "book": new if shown.sees_all and not serve else "",
+        # Where an empty place leads.
+        "serve": navigation.address("feasibility") if allows(user, Perm.SESSION_CREATE) else "",
+        "book": navigation.address("appointment-new") if books else "",
     }
 
 

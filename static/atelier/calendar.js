@@ -199,16 +199,23 @@
     dropped(info, isNothing(info.startDelta) ? "" : plus(start, info.startDelta), isNothing(info.endDelta) ? "" : plus(end, info.endDelta));
   };
 
-  // An empty place asks whether a client can be served there.
+  // An empty place asks whether a client can be served there; in the line of an artist it is for an appointment.
   const onEmpty = (info) => {
-    const address = setup.serve || setup.book;
-    if (!address || info.jsEvent.target.closest(".ec-event")) return;
-    const [day, time] = info.dateStr.split("T"), query = new URLSearchParams(), kind = kindOf(info.resource);
-    query.set(setup.serve ? "first_day" : "session_date", day);
-    if (!info.allDay) query.set("start_time", time.slice(0, 5));
-    if (kind === "r") query.set("room", info.resource.id.slice(2));
-    if (kind === "p") query.set("photographers", info.resource.id.slice(2));
-    window.location.assign(`${address}?${query}`);
+    if (info.jsEvent.target.closest(".ec-event")) return;
+    const [day, time] = info.dateStr.split("T"), query = new URLSearchParams(), { resource } = info;
+    const kind = resource ? resource.extendedProps.kind : "", key = resource ? resource.id.slice(2) : "";
+    const isForArtist = setup.book && (kind === "artist" || !setup.serve);
+    if (!isForArtist && !setup.serve) return;
+    if (isForArtist) {
+      query.set("start", `${day}T${info.allDay ? "10:00" : time.slice(0, 5)}`);
+      if (kind === "artist") query.set("artist", key);
+    } else {
+      query.set("first_day", day);
+      if (!info.allDay) query.set("start_time", time.slice(0, 5));
+      if (kind === "room") query.set("room", key);
+      if (kind === "photographer") query.set("people", key);
+    }
+    window.location.assign(`${isForArtist ? setup.book : setup.serve}?${query}`);
   };
 
   // -- the widget

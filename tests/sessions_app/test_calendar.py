@@ -19,7 +19,7 @@ from sessions_app.actions.request import When
 from sessions_app.calendar import Filters
 from sessions_app.models import Session
 from studio.conf import STUDIO
-from studio.errors import InvalidStateTransition, PhotographerNotAvailable, RoomNotAvailable
+from studio.errors import PhotographerNotAvailable, RoomNotAvailable
 from studio.models import Notice, User
 from studio.roles import Role
 from tests.factories.domain import ClientFactory, RoomFactory, Studio, at, person
@@ -171,12 +171,6 @@ def test_an_event_says_what_it_is_and_what_its_reader_may_do(browse, week):
     assert not own["startEditable"] and "move" not in own["extendedProps"]
     (booked,) = feed(browse(week.artist)).json()["events"]
     assert booked["startEditable"] and not booked["extendedProps"]["mayGive"]
-    # Once it is assigned its time is fixed, and who comes is not.
-    Session.objects.filter(pk=week.shoot.pk).update(held_until=None)
-    reader = calendar._Reader(studio.coordinator, studio.now)
-    may = {state: reader._may(state, None, is_appointment=False, is_on_it=True) for state in workflow.STATES}
-    assert may[workflow.ASSIGNED] == (False, True)
-    assert may[workflow.CANCELED] == may[workflow.COMPLETED] == (False, False)
 
 
 def test_travel_is_drawn_in_the_line_of_who_travels(browse, week):
@@ -477,9 +471,11 @@ def test_only_who_may_moves_it(browse, week):
         }.items()
     }
     assert answers == {"on it": 403, "not on it": 404, "artist": 404, "editor": 404}
-    # A locked time refuses; who comes may still change.
+    # Once it is assigned its time is fixed; who comes may still change.
     walk = studio.walk(workflow.ASSIGNED, when=studio.when(days=30))
     locked = Session.objects.get(pk=walk.session.pk)
+    (event,) = calendar.agenda(studio.coordinator, locked.span, now=walk.now).events
+    assert (event.may_move, event.may_give) == (False, True)
     refused = drop(browse(studio.coordinator), locked, end=(locked.ends_at + timedelta(hours=1)).isoformat())
     assert (refused.status_code, refused.json()["code"]) == (422, "IMMUTABLE_SESSION")
     form = browse(studio.coordinator).get(reverse("calendar-shift", args=[locked.code])).content.decode()
@@ -525,12 +521,13 @@ def test_somebody_and_a_room_come_to_a_session_that_has_nobody(browse, week):
     assert row.span == bare.span
 
 
-def test_nothing_moves_for_who_looks_at_a_canceled_one(week):
-    with pytest.raises(InvalidStateTransition):
-        shift.shift(
-            week.shoot,
-            to=shift.Shift(),
-            seen=Span(week.shoot.starts_at, week.shoot.ends_at + timedelta(minutes=1)),
-            by=week.studio.coordinator,
-            now=week.studio.now,
-        )
+def test_what_is_over_stays_where_it_is(browse, week):
+    studio = week.studio
+    week.shoot.cancel(by=studio.coordinator, now=studio.now, reason="Ill", initiator="client")
+    event = week.seen_by(studio.coordinator, status=workflow.CANCELED)[SHOOT]
+    assert (event.may_move, event.may_give, event.move_url) == (False, False, "")
+    own = {"from_resource": f"p-{studio.photographer.pk}", "to_resource": f"p-{week.other.pk}"}
+    for change in ({"start": "2027-03-09T10:00", "end": "2027-03-09T12:00"}, own):
+        answer = drop(browse(studio.coordinator), week.shoot, **change)
+        assert (answer.status_code, answer.json()["code"]) == (422, "IMMUTABLE_SESSION")
+    assert browse(studio.coordinator).get(reverse("calendar-shift", args=[week.shoot.code])).status_code == 422
