@@ -40,6 +40,7 @@ STATES = (workflow.PRE_SCHEDULED, workflow.CONFIRMED, workflow.READY)
 TABLES = (
     "payments_payment",
     "payments_receipt",
+    "payments_receiptseries",
     "payments_commissionline",
     "payments_cashclosing",
     "payments_till",
@@ -65,6 +66,8 @@ class Books:
     def __init__(self, number: int) -> None:
         self.dice = random.Random(number)
         self.done: Counter[str] = Counter()
+        self.seen: str | None = None
+        """The footprint, while nothing has been written since it was taken and the books were compared."""
         self.studio = Studio()
         User.objects.filter(pk=self.studio.photographer.pk).update(commission_rate=Decimal("0.125"))
         walks = [self.studio.walk(workflow.PRE_SCHEDULED, when=self.studio.when(days)).equip() for days in (20, 22)]
@@ -92,17 +95,20 @@ class Books:
         [act] = self.dice.choices(list(acts), list(acts.values()))
         act()
         self.now += timedelta(days=self.dice.choice((0, 0, 0, 0, 1, 3)), hours=1)
-        self.the_books_agree()
+        # Where nothing was done, or what was refused has left every row as it was, they agree as they did before.
+        if self.seen is None:
+            self.the_books_agree()
 
     # -- who does what -------------------------------------------------------------------------------------------------
 
     def act(self, name: str, do: Callable[[], Any]) -> None:
         """Do it, or be refused with a typed error that leaves everything as it was."""
-        before = footprint()
+        before, self.seen = self.seen or footprint(), None
         try:
             do()
         except StudioError:
-            assert footprint() == before, f"{name} was refused and has written"
+            self.seen = footprint()
+            assert self.seen == before, f"{name} was refused and has written"
         else:
             self.done[name] += 1
 
