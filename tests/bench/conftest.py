@@ -27,18 +27,12 @@ def table(record_property: Callable[[str, Any], None]) -> Callable[..., Table]:
 
 @pytest.fixture(scope="session")
 def data_sets(django_db_setup: None, django_db_blocker: Any) -> Iterator[DataSets]:
-    """Large data sets for the whole run. A test that uses them needs no database of its own."""
+    """Large data sets for the whole run. For tests that may commit: while they use one, they leave the tests' own."""
     with django_db_blocker.unblock():
         made = DataSets(f"{connection.settings_dict['NAME']}{AS_MIGRATED}", today())
     yield made
     with django_db_blocker.unblock():
         made.remove()
-
-
-@pytest.fixture
-def unblocked(django_db_blocker: Any) -> Iterator[None]:
-    with django_db_blocker.unblock():
-        yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

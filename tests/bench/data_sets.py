@@ -131,6 +131,7 @@ def measure(act: Callable[[], Any], *, times: int = 15) -> Figures:
     """Warm first, then so often; in the whole suite once."""
     if MEANT:
         act()
+    connection.ensure_connection()
     statements: list[str] = []
     walls, pythons, databases = [], [], []
     for turn in range(1 + times if MEANT else 1):

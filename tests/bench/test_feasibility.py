@@ -15,7 +15,7 @@ from sessions_app.feasibility import Answer, Wish
 from tests.bench.data_sets import CHAIN, FULL_WINDOW, MEANT, SMALL, DataSets, Figures, measure, read_whole, today
 from tests.bench.table import Table
 
-pytestmark = pytest.mark.usefixtures("unblocked")
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def wish(**values: object) -> Wish:

@@ -19,7 +19,7 @@ from studio.roles import Role
 from tests.bench.data_sets import LARGE, MEANT, SMALL, DataSets, Figures, measure, read_whole, today
 from tests.bench.table import Table
 
-pytestmark = pytest.mark.usefixtures("unblocked", "quiet")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quiet")]
 
 MOST_QUESTIONS = 18
 TOMORROW = today() + timedelta(days=1)

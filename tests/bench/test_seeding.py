@@ -9,7 +9,7 @@ from tests.bench.data_sets import CHAIN, LARGE, SMALL, DataSets
 from tests.bench.table import Table
 
 
-@pytest.mark.usefixtures("unblocked")
+@pytest.mark.django_db(transaction=True)
 def test_data_sets_are_as_large_as_they_say(data_sets: DataSets, table: Callable[..., Table]) -> None:
     shown = table("large data sets (manage.py seed_sessions)", "sessions", "history rows", "seconds", "ms each")
     for sessions in sorted({SMALL, CHAIN, LARGE}):
