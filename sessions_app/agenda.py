@@ -25,6 +25,7 @@ from studio.errors import StudioError
 
 PERSON, ROOM = "person", "room"
 NOBODY = Busy()
+EARLIEST, LATEST = date(2, 1, 1), date(9998, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Agenda:
     def _work_of(self, pk: int, busy: Busy, month: date) -> tuple[int, int]:
         known = self._work.get((pk, month))
         if known is None:
-            span = whole_days(month, last_of_month(month))
+            span = months(month, month)
             known = self._work[pk, month] = busy.work(tick(span.start), tick(span.end))
         return known
 
@@ -153,7 +154,7 @@ def load(first: date, last: date, *, exclude_session_id: int | None = None) -> A
 
     The months are whole so that it is known how much everybody has to do in each of them.
     """
-    covers = whole_days(first.replace(day=1), last_of_month(last)).widened(timedelta(days=1), timedelta(days=2))
+    covers = months(first, last).widened(timedelta(days=1), timedelta(days=2))
     rooms = Room.objects.exclude(status=RoomStatus.INACTIVE)
     there_is = rooms.values_list(Value(ROOM, TextField()), "pk", "name", "code", "status").union(
         photographers()
@@ -196,5 +197,8 @@ def _holding(reservations: Any, span: Span, exclude_session_id: int | None) -> Q
     return found
 
 
-def last_of_month(day: date) -> date:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+def months(first: date, last: date) -> Span:
+    """The whole months of these days. At the edges of the calendar, where nobody books, nothing is looked at."""
+    first, last = (min(max(each, EARLIEST), LATEST) for each in (first, last))
+    end = (last.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return whole_days(first.replace(day=1), end)
