@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
+from django.db.models import OuterRef, Subquery
 
 from catalog.models import Item, Package, PackageItem
 from payments import earnings
@@ -467,14 +468,10 @@ class DemoStudio:
 
     def _let_the_past_rest(self) -> None:
         """E-mails and notices of weeks ago were sent and read then, not on the day the demo is made."""
-        for row in OutgoingEmail.objects.all():
-            told = self._moment_of(row.about_id)
-            OutgoingEmail.objects.filter(pk=row.pk).update(status="sent", created_at=told, sent_at=told)
+        told = Subquery(Session.objects.filter(pk=OuterRef("about_id")).values("updated_at"))
+        OutgoingEmail.objects.update(status="sent", created_at=told, sent_at=told)
         old = Session.objects.filter(updated_at__lt=self.now - timedelta(days=2)).values("pk")
         Notice.objects.filter(about_id__in=old).update(read_at=self.now, created_at=self.now - timedelta(days=2))
-
-    def _moment_of(self, session_id: int) -> datetime:
-        return Session.objects.get(pk=session_id).updated_at
 
 
 @dataclass
