@@ -184,3 +184,16 @@ def test_nothing_is_kept_when_the_books_are_wrong():
     with pytest.raises(CommandError, match="Nothing was written"):
         seed(add=True)
     assert Session.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_command_says_which_right_is_missing():
+    """Of an account that may do everything with the tables, and not pass over their triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE ROLE atelier_plain; GRANT ALL ON ALL TABLES IN SCHEMA public TO atelier_plain;"
+            " GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO atelier_plain; SET LOCAL ROLE atelier_plain"
+        )
+    with pytest.raises(CommandError, match="GRANT SET ON PARAMETER session_replication_role"):
+        seed()
+    assert not Session.objects.exists()
