@@ -65,11 +65,25 @@
       if (unknown.length && setup.view === "day") { resources = [...resources, ...unknown]; widget.setOption("resources", resources); }
       closed = found.closed;
       if (found.truncated) announce(found.message, "warning");
-      return [...found.events.map(drawn), ...closed.map(shade)];
+      return [...few(found.events).map(drawn), ...closed.map(shade)];
     } catch (error) {
       announce(error instanceof TypeError || !error.message ? words.failed : error.message, "error");
       return [];
     }
+  };
+  // So many of a day are drawn, and above them how many there are, with the way to the day: thousands would hold the browser up for minutes.
+  const MOST_OF_A_DAY = { week: 60, month: 10 };
+  const few = (events) => {
+    const most = MOST_OF_A_DAY[setup.view], days = new Map();
+    if (!most) return events;
+    const kept = events.filter((event) => {
+      if (event.allDay || event.display === "background") return true;
+      const day = event.start.slice(0, 10), count = (days.get(day) || 0) + 1;
+      days.set(day, count);
+      return count <= most;
+    });
+    const full = [...days].filter(([, count]) => count > most);
+    return [...full.map(([day, count]) => ({ id: `all-${day}`, title: words.all.replace("%s", count), start: day, end: day, allDay: true, classNames: ["c-all"], extendedProps: { kind: "all", day } })), ...kept];
   };
   // What was drawn from goes along: the wall's clock of before, and the exact instants.
   const drawn = (event) => ({ ...event, extendedProps: { ...event.extendedProps, start: event.start, end: event.end } });
@@ -83,12 +97,13 @@
   const content = ({ event, view }) => {
     const more = event.extendedProps;
     if (event.display === "background" || event.display === "pointer") return undefined;
+    if (more.kind === "all") return { domNodes: [element("span", "c-title", event.title)] };
     const nodes = [];
     if (!event.allDay) nodes.push(element("span", "c-when", view.type === "dayGridMonth" ? clock(event.start) : `${clock(event.start)}–${clock(event.end)}`));
     nodes.push(element("span", "c-title", event.title));
-    const who = (more.who || []).join(", ");
-    if (view.type !== "dayGridMonth" && who && view.type !== "resourceTimelineDay") nodes.push(element("span", "c-who", who));
-    if (more.kind === "off" && view.type === "dayGridMonth" && who) nodes.push(element("span", "c-who", who));
+    // In the day it stands in the line of whose it is; in a month there is room for it where there is no title of a client.
+    const whose = more.kind === "closed" ? more.place : (more.who || []).join(", "), isBlock = more.kind === "closed" || more.kind === "off";
+    if (whose && (isBlock ? view.type !== "resourceTimelineDay" : view.type === "timeGridWeek")) nodes.push(element("span", "c-who", whose));
     if (more.state) nodes.push(element("span", "c-state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state));
     // Where it stands tells the eye the day and the place; in words they are for who listens.
     nodes.push(element("span", "visually-hidden", [dayWords.format(event.start), more.place].filter(Boolean).join(", ")));
@@ -96,6 +111,7 @@
   };
   const mounted = ({ el, event }) => {
     if (event.display === "background") { el.setAttribute("aria-hidden", "true"); return; }
+    if (event.extendedProps.kind === "all") { el.setAttribute("role", "link"); return; }
     const more = event.extendedProps, said = [event.title, hours(event), more.state, more.heldWords, more.place, (more.who || []).join(", ")];
     el.setAttribute("aria-haspopup", "dialog");
     el.title = said.filter(Boolean).join(" · ");
@@ -120,6 +136,13 @@
   };
   const open = ({ event }) => {
     const more = event.extendedProps;
+    if (more.kind === "all") {
+      const address = new URL(window.location.href);
+      address.searchParams.set("view", "day");
+      address.searchParams.set("date", more.day);
+      window.location.assign(address);
+      return;
+    }
     panel.querySelector("h2").textContent = event.title;
     fill("state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state);
     part("state").className = `state ${(event.classNames || []).filter((each) => each.startsWith("s-")).join(" ")}`;
@@ -138,7 +161,8 @@
 
   // -- moving
   const kindOf = (resource) => (resource ? resource.id[0] : "");
-  // A drop that can only be refused is not offered: a room for a person, another time where only the people may change.
+  // What can only be refused does not follow the pointer: a room for a person, another time where only the people may change. Dropped there all the
+  // same, the server says why not.
   const mayDrop = ({ oldEvent, oldResource, newResource, delta }) => {
     const more = oldEvent.extendedProps;
     if (!more.mayMove && !isNothing(delta)) return false;
