@@ -7,14 +7,17 @@ own database in it. With DATABASE_URL set, that server is used instead.
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.test import TransactionTestCase
 
-from studio import embedded
+from studio import embedded, postgres
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # At the end of the name of a test database: the copy that was made of it before the first test.
@@ -75,6 +78,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     and roles written again, under other ids; that takes ten times as long.
     """
     with django_db_blocker.unblock():
+        usual = connection.settings_dict["NAME"]
+        # pytest-django makes none where no test is marked: those of faults only copy it.
+        is_lacking = not usual.startswith(TEST_DATABASE_PREFIX)
+        if is_lacking:
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         template = _copy_of_the_database()
         undo = _remember_rows()
     _search_less_for_garbage()  # nor need what was loaded for the migrations be looked at
@@ -83,6 +91,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         yield
     with django_db_blocker.unblock():
         _on_the_server(f"DROP DATABASE {template} WITH (FORCE)")
+        if is_lacking:
+            connection.creation.destroy_test_db(usual, verbosity=0)
 
 
 def _copy_of_the_database() -> str:
@@ -119,6 +129,24 @@ def _remember_rows() -> str:
 def _run(statements: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statements)
+
+
+@pytest.fixture(scope="session")
+def fill_as_migrated(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
+    """Fills the empty database of an address with all that the migrations make, in a fifth of the time they take."""
+    from studio.backups import back_up
+
+    ours = postgres.Server.of_settings()
+    source = replace(ours, database=f"{ours.database}{AS_MIGRATED}")
+    dump = back_up(tmp_path_factory.mktemp("as-migrated") / "backups", server=source, verify=False).path
+
+    def fill(url: str) -> None:
+        told = psycopg.conninfo.conninfo_to_dict(url)
+        name = str(told.pop("dbname"))
+        place = postgres.Server({key: str(value) for key, value in told.items()}, name)
+        postgres.programs(max(ours.major, place.major)).load(place, name, dump)
+
+    return fill
 
 
 @pytest.fixture(scope="session")

@@ -263,12 +263,6 @@ def at_home(house: House) -> Iterator[None]:
         default.update(kept)
 
 
-def migrate(house: House) -> None:
-    """Bring the house's database up to date, as each installation does."""
-    migrating = house.python("django", "migrate", "--verbosity=0", DJANGO_SETTINGS_MODULE="studio.settings")
-    assert migrating.wait_for_end() == 0, migrating.said
-
-
 def _look_anew() -> None:
     """Another database: other connections, other ids."""
     connections.close_all()

@@ -31,7 +31,7 @@ from studio.models import User
 from studio.roles import Role
 from tests.factories.domain import ClientFactory, RoomFactory, Studio, person
 from tests.faults import books
-from tests.faults.house import House, at_home, migrate, zone_at_noon
+from tests.faults.house import House, at_home, zone_at_noon
 from tests.faults.mail_server import MailServer
 from tests.faults.people import Answer, Person, let_sign_in
 from tests.faults.waiting import eventually
@@ -50,7 +50,7 @@ TEMPLATE = "faults_template"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(fill_as_migrated: Callable[[str], None]) -> Iterator[Cluster]:
     """As an installation has it: it waits for its disk. Only its name is that of a throw-away one, so that it is
     removed should these tests be killed.
     """
@@ -60,7 +60,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.start()
         with psycopg.connect(cluster.url("postgres"), autocommit=True) as server:
             server.execute(f"CREATE DATABASE {TEMPLATE}")
-        migrate(House(cluster.url(TEMPLATE), tmp_path_factory.mktemp("template"), zone=zone_at_noon()))
+        fill_as_migrated(cluster.url(TEMPLATE))
         yield cluster
     finally:
         cluster.throwaway = True  # now nothing of it has to reach the disk

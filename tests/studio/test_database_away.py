@@ -142,7 +142,7 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Iterator[Studio]:
+def studio(fill_as_migrated: Callable[[str], None]) -> Iterator[Studio]:
     with ExitStack() as ending:
         place = Path(tempfile.mkdtemp(prefix="atelier-away-"))
         ending.callback(shutil.rmtree, place, ignore_errors=True)
@@ -150,7 +150,7 @@ def studio() -> Iterator[Studio]:
         ending.callback(cluster.remove)
         cluster.start()
         studio = Studio(cluster, place)
-        studio.manage("migrate", "--verbosity", "0")
+        fill_as_migrated(cluster.url())
         studio.manage(
             *("createsuperuser", "--noinput", "--email", EMAIL, "--full_name", "Ada Admin"),
             DJANGO_SUPERUSER_PASSWORD=PASSWORD,
