@@ -16,6 +16,8 @@ from scheduling.slots import Span, instant
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MINUTE = 60_000_000
+# Minutes of a day whose clocks do not change.
+DAY = 24 * 60
 
 
 def tick(moment: datetime) -> int:
@@ -120,20 +122,26 @@ def starts_of_day(
     last_minute = datetime.combine(day, time(23, 59), tzinfo=zone)
     # Without a change of the clocks the day is an addition.
     is_plain = midnight.utcoffset() == last_minute.utcoffset() == last_minute.replace(fold=1).utcoffset()
-    begins = tick(midnight)
+    if is_plain:
+        minutes_in = _minutes_within(spans, length, tick(midnight), minutes)
+        return [midnight.replace(hour=minute // 60, minute=minute % 60) for minute in minutes_in]
     found = []
-    for minute in range(0, 24 * 60, minutes):
-        start = begins + minute * MINUTE
-        if is_plain:
-            if any(opens <= start and start + length <= closes for opens, closes in spans):
-                found.append(midnight.replace(hour=minute // 60, minute=minute % 60))
-            continue
+    for minute in range(0, DAY, minutes):
         moment = existing(day, time(minute // 60, minute % 60), zone)
-        if moment is not None:
-            start = tick(moment)
-            if any(opens <= start and start + length <= closes for opens, closes in spans):
-                found.append(moment)
+        start = None if moment is None else tick(moment)
+        if start is not None and any(opens <= start and start + length <= closes for opens, closes in spans):
+            found.append(moment)
     return found
+
+
+def _minutes_within(spans: Iterable[tuple[int, int]], length: int, midnight: int, step: int) -> list[int]:
+    """The minutes of the day from which ``length`` lies within one of the spans, on a day without a change."""
+    found: set[int] = set()
+    for opens, closes in spans:
+        first = max(0, -(-(opens - midnight) // (step * MINUTE)) * step)
+        last = min(DAY - step, (closes - length - midnight) // MINUTE)
+        found.update(range(first, last + 1, step))
+    return sorted(found)
 
 
 def existing(day: date, at: time, zone: ZoneInfo) -> datetime | None:
