@@ -20,7 +20,7 @@ def in_the_way(
     )
     if exclude_session_id is not None:
         found = found.exclude(session_id=exclude_session_id)
-    return found.order_by("during", "id")
+    return found.select_related("session__client").order_by("during", "id")
 
 
 def held_for_room(span: Span) -> Span:

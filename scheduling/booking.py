@@ -296,12 +296,12 @@ def _put_on(
 
 
 def _refuse_room(room: Room, held: Span, session_id: int | None) -> None:
-    conflicts = in_the_way(RoomReservation, room.pk, held, session_id).select_related("session")[:CONFLICTS_NAMED]
+    conflicts = in_the_way(RoomReservation, room.pk, held, session_id)[:CONFLICTS_NAMED]
     _raise(room_refusal(code=room.code, name=room.name, status=room.status, taken=[Taken.by(row) for row in conflicts]))
 
 
 def _refuse_staff_conflicts(person: "User", coverage: Span, session_id: int | None) -> None:
-    conflicts = in_the_way(StaffReservation, person.pk, coverage, session_id).select_related("session")
+    conflicts = in_the_way(StaffReservation, person.pk, coverage, session_id)
     _raise(person_taken(person, conflicts[:CONFLICTS_NAMED]))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from scheduling.models import Reservation, RoomReservation, RoomStatus
+from scheduling.slots import Span, as_whole_days
 from studio.errors import PhotographerNotAvailable, RoomNotAvailable, StudioError
 from studio.templatetags.atelier import clock, day, moment
 
@@ -38,26 +39,40 @@ class Taken:
             starts_at=row.starts_at,
             ends_at=row.ends_at,
             code=row.session.code if row.session_id else None,
+            title=row.session.title if row.session_id else "",
             held_until=row.session.held_until if row.session_id else None,
             is_room=isinstance(row, RoomReservation),
             note="" if row.session_id else row.notes,
         )
 
     def in_words(self) -> str:
-        """``S-2026-0412, Sat 28 Nov 15:00 to 19:00``, and until when it is held where nobody has decided."""
-        text = _("%(what)s, %(day)s %(start)s to %(end)s") % {
-            "what": self.what(),
-            "day": day(self.starts_at),
-            "start": clock(self.starts_at),
-            "end": clock(self.ends_at),
-        }
+        """``Boda Méndez (S-2026-0412), Sat 28 Nov 15:00 to 19:00``, and where nobody has decided until when it is
+        held.
+
+        That day may have passed: a hold that has ended still holds until it is let go.
+        """
+        text = _("%(what)s, %(when)s") % {"what": self.what(), "when": self.when()}
         if self.held_until is None:
             return text
-        return _("%(taken)s (held until %(when)s)") % {"taken": text, "when": moment(self.held_until)}
+        return _("%(taken)s (hold until %(when)s)") % {"taken": text, "when": moment(self.held_until)}
+
+    def when(self) -> str:
+        """From when to when; what is not a session in whole days where it is whole days."""
+        days = None if self.code else as_whole_days(Span(self.starts_at, self.ends_at))
+        if days is None:
+            return _("%(day)s %(start)s to %(end)s") % {
+                "day": day(self.starts_at),
+                "start": clock(self.starts_at),
+                "end": clock(self.ends_at),
+            }
+        first, last = days
+        if first == last:
+            return _("all of %(day)s") % {"day": day(first)}
+        return _("%(first)s to %(last)s") % {"first": day(first), "last": day(last)}
 
     def what(self) -> str:
         if self.code:
-            return self.code
+            return f"{self.title} ({self.code})" if self.title else self.code
         if not self.is_room:
             # Not why: that is theirs.
             return _("time off")

@@ -39,13 +39,18 @@ class Busy:
     outside: list[bool] = field(default_factory=list)
     """Whether it takes place out of the house."""
     is_session: list[bool] = field(default_factory=list)
+    ways: list[tuple[int, int]] = field(default_factory=list)
+    """The way there and the way back that are in it, in ticks."""
 
-    def add(self, start: int, end: int, *, outside: bool = False, is_session: bool = True) -> None:
+    def add(
+        self, start: int, end: int, *, outside: bool = False, is_session: bool = True, ways: tuple[int, int] = (0, 0)
+    ) -> None:
         """In order of time."""
         self.starts.append(start)
         self.ends.append(end)
         self.outside.append(outside)
         self.is_session.append(is_session)
+        self.ways.append(ways)
 
     def is_free(self, start: int, end: int) -> bool:
         """``[start, end)``: touching is no conflict."""
@@ -76,17 +81,20 @@ class Busy:
         before = after = None
         index = bisect_right(self.ends, start) - 1
         if index >= 0 and self.is_session[index]:
-            before = Neighbour(start - self.ends[index], self.outside[index])
+            before = Neighbour(start - self.ends[index], self.outside[index], self.ways[index][1])
         index = bisect_left(self.starts, end)
         if index < len(self.starts) and self.is_session[index]:
-            after = Neighbour(self.starts[index] - end, self.outside[index])
+            after = Neighbour(self.starts[index] - end, self.outside[index], self.ways[index][0])
         return before, after
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
+    """``way`` is what of the way between the two is reserved with the neighbour already."""
+
     gap: int
     outside: bool
+    way: int = 0
 
 
 @dataclass(frozen=True, slots=True)

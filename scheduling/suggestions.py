@@ -40,10 +40,10 @@ def order(people: Iterable[Suggestion], *, wished: Iterable[int] = ()) -> list[S
 def short(neighbour: Neighbour | None, *, outside: bool, travel: int, between: int) -> int | None:
     """The ticks between two sessions where they are fewer than the way takes; None where they are enough.
 
-    Two sessions in the house have no way between them. ``travel`` is part of the coverage already, ``between`` is what
-    a way takes.
+    Two sessions in the house have no way between them. ``travel`` is part of the coverage already, as the neighbour's
+    own way is of theirs; ``between`` is what a way takes.
     """
     if neighbour is None or not (outside or neighbour.outside):
         return None
-    needed = between - (travel if outside else 0)
+    needed = between - (travel if outside else 0) - neighbour.way
     return neighbour.gap if neighbour.gap < needed else None

@@ -6,11 +6,11 @@ span that is looked at closely, by whom.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, TextField, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import BooleanField, Case, CharField, DateTimeField, F, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce
 
 from scheduling.availability import held_for_room, photographers
 from scheduling.booking import CONFLICTS_NAMED
@@ -170,24 +170,37 @@ def load(first: date, last: date, *, exclude_session_id: int | None = None) -> A
         exclude_session_id=exclude_session_id,
     )
     known = {(kind, pk) for kind, pk, *_rest in found}
-    for kind, pk, start, end, outside, is_session in _held(covers, exclude_session_id):
+    for kind, pk, start, end, outside, is_session, begins, ends in _held(covers, exclude_session_id):
         if (kind, pk) in known:
+            ways = (max(0, ticks(begins - start)), max(0, ticks(end - ends))) if outside else (0, 0)
             busy = agenda.busy.setdefault((kind, pk), Busy())
-            busy.add(tick(start), tick(end), outside=outside, is_session=is_session)
+            busy.add(tick(start), tick(end), outside=outside, is_session=is_session, ways=ways)
     return agenda
 
 
-def _held(span: Span, exclude_session_id: int | None) -> Sequence[tuple[str, int, datetime, datetime, bool, bool]]:
+def _held(span: Span, exclude_session_id: int | None) -> Sequence[tuple[Any, ...]]:
+    """Kind, whose, from when to when, out of the house, a session, and the session's own time of those out of it."""
     never = Value(False, BooleanField())
     outside = Case(When(session__session_type=workflow.EXTERNAL_SESSION, then=Value(True)), default=never)
     is_session = Case(When(session__isnull=False, then=Value(True)), default=never)
     rooms = _holding(RoomReservation, span, exclude_session_id).values_list(
-        Value(ROOM, TextField()), "room_id", Begins("during"), Ends("during"), never, is_session
+        Value(ROOM, TextField()), "room_id", Begins("during"), Ends("during"), never, is_session, *_no_time()
     )
     people = _holding(StaffReservation, span, exclude_session_id).values_list(
-        Value(PERSON, TextField()), "staff_id", Begins("during"), Ends("during"), outside, is_session
+        Value(PERSON, TextField()),
+        "staff_id",
+        Begins("during"),
+        Ends("during"),
+        outside,
+        is_session,
+        "session__starts_at",
+        "session__ends_at",
     )
     return sorted(rooms.order_by().union(people.order_by(), all=True), key=lambda row: row[2])
+
+
+def _no_time() -> tuple[Cast, Cast]:
+    return Cast(Value(None), DateTimeField()), Cast(Value(None), DateTimeField())
 
 
 def _holding(reservations: Any, span: Span, exclude_session_id: int | None) -> QuerySet:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 SHOWN, AT_LEAST = 8, 5
 # Starts of one day that are nearer to each other than this are one proposal.
 APART = timedelta(minutes=60)
-# Of one kind (another hour, another day, ...), and of one other day.
+# Of one kind (another hour, another day, ...), and of one other day where there are not enough.
 OF_A_KIND, OF_A_DAY = 3, 2
 
 HOUR, ROOM, PERSON, PART, FEWER, DAY = "hour", "room", "person", "part", "fewer", "day"
@@ -56,6 +56,13 @@ class Sacrifice:
             cost += 20
         return cost
 
+    def is_less_than(self, other: "Sacrifice") -> bool:
+        """The other one gives up the same and something else besides."""
+        mine, theirs = (
+            {name: getattr(each, name) for name in self.__slots__ if getattr(each, name)} for each in (self, other)
+        )
+        return len(mine) < len(theirs) and mine.items() <= theirs.items()
+
     @property
     def kind(self) -> str:
         """What it is in the first place."""
@@ -93,26 +100,31 @@ class Proposal:
 def select(proposals: Iterable[Proposal], *, apart: int, shown: int = SHOWN) -> list[Proposal]:
     """The cheapest ones that differ from each other, in their order; ``apart`` are the ticks of ``APART``.
 
-    Where that leaves fewer than five, the cheapest of the rest fill up.
+    None gives up everything that another one gives up, and something besides. Where that leaves fewer than five, more
+    of a kind are taken, then more of a day, then what is nearer to each other, as far as there are any.
     """
     ranked = sorted(proposals, key=lambda each: (each.sacrifice.cost, each.at, each.key))
     chosen: list[Proposal] = []
-    rest: list[Proposal] = []
-    for each in ranked:
-        if len(chosen) == shown:
-            break
-        (chosen if _differs(each, chosen, apart) else rest).append(each)
-    if len(chosen) < AT_LEAST:
-        chosen += rest[: AT_LEAST - len(chosen)]
+    for place, (of_a_kind, least_apart, of_a_day) in enumerate(
+        ((OF_A_KIND, apart, 1), (shown, apart, 1), (shown, apart, OF_A_DAY), (shown, 0, shown))
+    ):
+        enough = AT_LEAST if place else shown
+        for each in ranked:
+            if len(chosen) >= enough:
+                break
+            if each not in chosen and _differs(each, chosen, of_a_kind, least_apart, of_a_day):
+                chosen.append(each)
     return sorted(chosen, key=lambda each: (each.sacrifice.cost, each.at, each.key))
 
 
-def _differs(proposal: Proposal, chosen: Sequence[Proposal], apart: int) -> bool:
-    kind = proposal.sacrifice.kind
+def _differs(proposal: Proposal, chosen: Sequence[Proposal], of_a_kind: int, apart: int, of_a_day: int) -> bool:
+    sacrifice, kind = proposal.sacrifice, proposal.sacrifice.kind
     alike = [each for each in chosen if each.sacrifice.kind == kind]
-    if len(alike) >= OF_A_KIND:
+    if len(alike) >= of_a_kind:
         return False
     same_day = [each for each in alike if each.day == proposal.day]
-    return len(same_day) < (OF_A_DAY if kind == DAY else OF_A_KIND) and all(
-        abs(each.at - proposal.at) >= apart for each in same_day
-    )
+    if kind == DAY and len(same_day) >= of_a_day:
+        return False
+    if any(abs(each.at - proposal.at) < apart for each in same_day):
+        return False
+    return not any(each.sacrifice.is_less_than(sacrifice) for each in chosen)

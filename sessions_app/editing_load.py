@@ -30,9 +30,9 @@ class Desk:
     until: tuple[date, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
-    @property
-    def load(self) -> int:
-        return len(self.until) + len(self.waiting)
+    def before(self, ready: date) -> int:
+        """How many sessions come before one that is shot on ``ready``: those by which its delivery is reckoned."""
+        return len(self.until) + len(_first(self.waiting, ready))
 
     def delivers(self, ready: date, days: int, *, today: date) -> date | None:
         """The first day by which a session that is shot on ``ready`` can be done; None when nobody edits.

@@ -69,10 +69,6 @@ class Wish:
     def way(self) -> timedelta:
         return self.travel if self.is_external else timedelta()
 
-    @property
-    def is_one_moment(self) -> bool:
-        return self.start_time is not None and self.first_day == self.last_day
-
     def coverage(self, span: Span) -> Span:
         """What the session takes of everybody's time (business rules 3.2)."""
         return span.widened(self.way, self.way)
@@ -141,6 +137,8 @@ class Answer:
     alternatives: list[Alternative] = field(default_factory=list)
     look: Look | None = None
     impossible: StudioError | None = None
+    # How many photographers there are.
+    staff: int = 0
     # The last day that was looked at, where the wish asks for more.
     capped_at: date | None = None
     hours: Hours = field(default_factory=Hours)
@@ -173,15 +171,16 @@ class _Search:
         self.now = now
         self.zone = STUDIO.zone
         self.today = now.astimezone(self.zone).date()
-        last = min(wish.last_day, wish.first_day + timedelta(days=MOST_DAYS - 1))
+        # Of days that have passed nothing is looked at, unless all have.
+        first = max(wish.first_day, self.today) if wish.last_day >= self.today else wish.first_day
+        last = min(wish.last_day, first + timedelta(days=MOST_DAYS - 1))
         self.capped_at = last if last < wish.last_day else None
-        self.wish = replace(wish, last_day=last)
-        length = (last - wish.first_day).days + 1
-        back = timedelta(days=LOOK_BACK)
-        self.first = max(self.today, _sooner(wish.first_day, back))
-        ahead = max(LOOK_AHEAD_AT_LEAST, LOOK_AHEAD - length)
-        self.last = _later(max(last, self.today), ahead)
-        self.hours = hours.load(self.first, self.last)
+        self.wish = replace(wish, first_day=first, last_day=last)
+        ahead = max(LOOK_AHEAD_AT_LEAST, LOOK_AHEAD - (last - first).days - 1)
+        self.first = max(self.today, _sooner(first, timedelta(days=LOOK_BACK)))
+        self.last = max(last, self.today) + timedelta(days=ahead)
+        # A session of the last day may go on into the next one.
+        self.hours = hours.load(self.first, self.last + timedelta(days=1))
         self.agenda: Agenda = agenda.load(self.first, self.last)
         self.way, self.length = ticks(self.wish.way), ticks(self.wish.duration)
         turnaround = held_for_room(Span(now, now + self.wish.duration)).duration - self.wish.duration
@@ -212,10 +211,14 @@ class _Search:
     def _moments(self) -> list[datetime]:
         """Every start within the opening hours that has not passed, and the wished time of each day."""
         found = []
-        for count in range((self.last - self.first).days + 1):
-            day = self.first + timedelta(days=count)
-            moments = starts_of_day(day, self._open_time(day), duration=self.wish.duration, step=STEP, zone=self.zone)
+        days = [self.first + timedelta(days=count) for count in range((self.last - self.first).days + 1)]
+        for day, open_time in zip(days, self._open_time(days), strict=True):
+            begin = partial(starts_of_day, day, open_time, step=STEP, zone=self.zone)
+            moments = begin(duration=self.wish.duration)
             self.usual.update(tick(moment) for moment in moments)
+            if not moments:
+                # Too long for the hours of the day: then it begins within them, and goes on when the studio is closed.
+                moments = begin(duration=STEP)
             if self.wish.start_time is not None:
                 wished = existing(day, self.wish.start_time, self.zone)
                 moments += [wished] if wished is not None else []
@@ -223,11 +226,22 @@ class _Search:
             found += [moment for moment in moments if day > self.today or self._blocker(moment) is None]
         return found
 
-    def _open_time(self, day: date) -> list[Span]:
-        """The hours in which something is proposed: those of the studio, or the usual ones of a day."""
-        if self.hours.is_known:
-            return self.hours.spans(day, self.zone)
-        return Hours(exceptions={day: USUAL}).spans(day, self.zone)
+    def _open_time(self, days: Sequence[date]) -> list[list[Span]]:
+        """By day the hours in which something is proposed: those of the studio, or the usual ones of a day.
+
+        Hours that go on over midnight are one stretch for both days.
+        """
+        hours_of = self.hours
+        if not hours_of.weekly:
+            usual = dict.fromkeys((*days, days[-1] + timedelta(days=1)), USUAL)
+            hours_of = Hours(exceptions=usual | dict(hours_of.exceptions))
+        spans = hours_of.between(days[0], days[-1] + timedelta(days=1), self.zone)
+        found: list[list[Span]] = [[] for _day in days]
+        for span in spans:
+            first, last = (each.astimezone(self.zone).date() for each in (span.start, span.end))
+            for place in range(max(0, (first - days[0]).days), min(len(days), (last - days[0]).days + 1)):
+                found[place].append(span)
+        return found
 
     def _blocker(self, moment: datetime) -> workflow.Blocker | None:
         local = moment.astimezone(self.zone)
@@ -247,12 +261,17 @@ class _Search:
     # -- the answer -----------------------------------------------------------------------------------------------
 
     def answer(self) -> Answer:
-        given = Answer(self.wish, self.now, capped_at=self.capped_at, hours=self.hours)
+        given = Answer(self.wish, self.now, capped_at=self.capped_at, hours=self.hours, staff=len(self.agenda.people))
         possible = [index for index in self.wanted if self._meets_the_wish(index)]
         given.offers_in_all = len(possible)
-        given.offers = [self._offer(index) for index in self._spread(possible)]
+        # Within the opening hours first: on Sunday only if there is no Monday.
+        usual = self._spread([index for index in possible if not self._odd_hours(index)])
+        odd = self._spread([index for index in possible if self._odd_hours(index)])
+        given.offers = [self._offer(index) for index in [*usual, *odd][:OFFERS_SHOWN]]
         if given.offers:
             given.look = self._look(given.offers[0].span)
+            if not usual:
+                given.alternatives = self._alternatives(within_hours=True)
             return given
         if self.wanted:
             given.look = self._look(self._span(self._nearest_miss()))
@@ -277,7 +296,7 @@ class _Search:
                 if near or (one_a_day and self._day(index) == self._day(chosen[-1])):
                     continue
             chosen.append(index)
-        return chosen[:OFFERS_SHOWN]
+        return chosen
 
     def _nearest_miss(self) -> int:
         """Of the wished times, the one at which the least is missing."""
@@ -302,6 +321,8 @@ class _Search:
             blocker = self._blocker(moment)
             if blocker is not None:
                 return sentences.error_of(blocker)
+        if self.wish.first_day == self.today and self.hours.of(self.today):
+            return InvalidInput(_("Nothing is left of this day."), field="first_day", details={"failed": ["over"]})
         return InvalidInput(_("The studio is closed on these days."), field="first_day", details={"failed": ["closed"]})
 
     # -- one start ------------------------------------------------------------------------------------------------
@@ -353,13 +374,15 @@ class _Search:
 
     # -- what comes near ------------------------------------------------------------------------------------------
 
-    def _alternatives(self) -> list[Alternative]:
+    def _alternatives(self, *, within_hours: bool = False) -> list[Alternative]:
         """At least five, where there are as many, in the order of what the client gives up."""
         if not self.agenda.people:
             return []
         made = {}
         proposals = []
         for index in range(len(self.starts)):
+            if within_hours and self._odd_hours(index):
+                continue
             for sacrifice, make in self._possible_at(index):
                 key = len(made)
                 made[key] = (sacrifice, make)
@@ -382,12 +405,17 @@ class _Search:
         wanted = index in self.wanted_set
         lost_room = self.wish.room is not None and self._room_for(index, only=self.wish.room) is None
         lost_people = len(set(self.wish.people) - free)
-        if len(free) >= self.wish.needs:
+        # Nobody has more photographers than there are: that is given up everywhere.
+        reach = min(self.wish.needs, len(self.agenda.people))
+        if len(free) >= reach:
             days, shift = self._away(index)
             odd = self._odd_hours(index) and not self.wants_odd_hours
-            sacrifice = Sacrifice(days=days, shift=shift, replaced=lost_people, other_room=lost_room, odd_hours=odd)
+            missing = self.wish.needs - reach
+            sacrifice = Sacrifice(
+                days=days, shift=shift, replaced=lost_people, other_room=lost_room, odd_hours=odd, missing=missing
+            )
             if sacrifice != Sacrifice():
-                yield sacrifice, partial(self._offer, index)
+                yield sacrifice, partial(self._offer, index, fewer=missing)
         elif wanted and free:
             missing = self.wish.needs - len(free)
             # A wished person who only comes for a part of it, or not at all, is counted as that and not as replaced.
@@ -414,7 +442,7 @@ class _Search:
         return days, wall
 
     def _odd_hours(self, index: int) -> bool:
-        return self.hours.is_known and self.starts.at[index] not in self.usual
+        return self.starts.at[index] not in self.usual and self.hours.outside(self._span(index), self.zone)
 
     def _parts(self, index: int, free: set[int]) -> list[Part]:
         """Those who are there for more than half of the session, from when they are free or until they have to go."""
@@ -448,7 +476,3 @@ class _Search:
 
 def _sooner(day: date, by: timedelta) -> date:
     return date.min if day - date.min < by else day - by
-
-
-def _later(day: date, days: int) -> date:
-    return date.max if (date.max - day).days < days else day + timedelta(days=days)

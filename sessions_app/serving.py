@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -69,7 +70,8 @@ def verdict(given: Answer, terms: Terms | None) -> Verdict:
         return Verdict("partly" if why else "yes", title % {"when": in_words(offer)}, _free_in_words(given), why)
     if given.impossible is not None:
         return Verdict("no", _("Not like this"), given.impossible.message, _capped(given))
-    return Verdict("no", _missing(given), _free_in_words(given), [*_refusals(given), *_capped(given)])
+    why = [*_too_many(given), *_refusals(given), *_capped(given)]
+    return Verdict("no", _missing(given), _free_in_words(given), why)
 
 
 def offers(given: Answer, tokens: Sequence[str]) -> list[Row]:
@@ -99,7 +101,7 @@ def people(given: Answer) -> list[Free]:
     look = given.look
     if look is None:
         return []
-    return [Free(each.name, True, load_of(each)) for each in look.free] + [
+    return [Free(each.name, True, load_of(each, look.span.start)) for each in look.free] + [
         Free(each.name, False, refused.error.message, _in_the_way(refused, given.now)) for each, refused in look.busy
     ]
 
@@ -121,8 +123,11 @@ def in_words(offer: Offer) -> str:
     """``Saturday 28 November, 17:00 to 21:00``"""
     start, end = (each.astimezone(STUDIO.zone) for each in (offer.span.start, offer.span.end))
     values = {"day": _capital(long_day(start)), "start": clock(start), "end": clock(end)}
-    if start.date() != end.date():
+    nights = (end.date() - start.date()).days
+    if nights == 1:
         return _("%(day)s, %(start)s to %(end)s of the next day") % values
+    if nights > 1:
+        return _("%(day)s, %(start)s to %(last)s, %(end)s") % (values | {"last": long_day(end)})
     return _("%(day)s, %(start)s to %(end)s") % values
 
 
@@ -197,14 +202,17 @@ def _shift(shift: timedelta) -> str:
     return _("%(time)s earlier") % {"time": duration(-shift)}
 
 
-def load_of(each: Suggestion) -> str:
-    """Why somebody is proposed before another: what they have this month, and how they get there."""
-    texts = [
-        ngettext("%(n)d session this month, %(time)s", "%(n)d sessions this month, %(time)s", each.sessions)
-        % {"n": each.sessions, "time": duration(each.work)}
-        if each.sessions
-        else _("nothing yet this month")
-    ]
+def load_of(each: Suggestion, when: datetime) -> str:
+    """Why somebody is proposed before another: what they have in the month of ``when``, and how they get there."""
+    month = date_format(when.astimezone(STUDIO.zone), "F")
+    values = {"n": each.sessions, "time": duration(each.work), "month": month}
+    if each.sessions:
+        text = ngettext(
+            "%(time)s in %(month)s, in %(n)d session", "%(time)s in %(month)s, in %(n)d sessions", each.sessions
+        )
+    else:
+        text = _("nothing yet in %(month)s")
+    texts = [text % values]
     if each.short_before is not None:
         texts.append(_("only %(time)s on the way from the session before") % {"time": duration(each.short_before)})
     if each.short_after is not None:
@@ -252,6 +260,15 @@ def _free_in_words(given: Answer) -> str:
     )
 
 
+def _too_many(given: Answer) -> list[str]:
+    if given.wish.needs <= given.staff:
+        return []
+    return [
+        ngettext("The studio has %(n)d photographer.", "The studio has %(n)d photographers.", given.staff)
+        % {"n": given.staff}
+    ]
+
+
 def _refusals(given: Answer) -> list[str]:
     """The words of booking for those who are missing: everybody where too few are free, else the wished ones."""
     wish, look = given.wish, given.look
@@ -269,12 +286,19 @@ def _warnings(given: Answer, offer: Offer, terms: Terms | None) -> list[str]:
         nobody = [_("Nobody edits at the moment: no delivery can be promised.")]
     elif terms is not None and terms.days_late:
         late = [_late(terms.days_late)]
-    return [*_odd(given, offer), *late, *nobody, *_capped(given)]
+    return [*_odd(given, offer), *late, *nobody, *_placeless(given), *_capped(given)]
 
 
 def _odd(given: Answer, offer: Offer) -> list[str]:
     said = opening_words.outside_hours(offer.span, given.hours) if offer.is_outside else ""
     return [said] if said else []
+
+
+def _placeless(given: Answer) -> list[str]:
+    """The way there cannot be known, and nothing can be held, without a place."""
+    if not given.wish.is_external or given.wish.location:
+        return []
+    return [_("Say the place, and the way there, before it is held.")]
 
 
 def _late(days: int) -> str:
@@ -299,13 +323,7 @@ def _in_the_way(refused: Refused, now: datetime) -> list[InTheWay]:
 
 
 def _named(each: Taken, now: datetime) -> InTheWay:
-    values = {
-        "what": each.title or each.what(),
-        "day": day(each.starts_at),
-        "start": clock(each.starts_at),
-        "end": clock(each.ends_at),
-    }
-    text = _("%(what)s, %(day)s %(start)s to %(end)s") % values
+    text = _("%(what)s, %(when)s") % {"what": each.title or each.what(), "when": each.when()}
     if each.held_until is not None:
         held = {"taken": text, "when": moment(each.held_until)}
         if each.held_until <= now:

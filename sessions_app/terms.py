@@ -109,7 +109,7 @@ def terms(
         changes_are_over=changes < now,
         promised=deadlines.estimated_delivery_date(day, price.editing_days),
         deliverable=desk.delivers(day, price.editing_days, today=today),
-        in_editing=desk.load,
+        in_editing=desk.before(day),
     )
 
 

@@ -80,7 +80,7 @@ def offer(
     there = agenda.load(first, last, exclude_session_id=exclude_session_id)
     people_taken, rooms_taken = there.looks(span, span)
     people = [
-        Option(each.pk, each.name, now=now, proposal=serving.load_of(each))
+        Option(each.pk, each.name, now=now, proposal=serving.load_of(each, span.start))
         for each in there.suggestions(span, outside=outside)
     ]
     people += [

@@ -73,6 +73,13 @@ def _minutes(text: str) -> int | None:
     return None
 
 
+class Known(forms.TypedMultipleChoiceField):
+    """Of what is sent, what can be chosen: a package of the other type of session is no longer meant."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return [each for each in super().to_python(value) if self.valid_value(each)]
+
+
 class WishForm(forms.Form):
     """The question, in the address. What is not said has a sensible value."""
 
@@ -87,7 +94,7 @@ class WishForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "durations", "autocomplete": "off"}),
     )
     photographers = forms.IntegerField(
-        label=gettext_lazy("Photogr."),
+        label=gettext_lazy("Photographers"),
         min_value=1,
         max_value=MOST_PHOTOGRAPHERS,
         initial=1,
@@ -107,9 +114,7 @@ class WishForm(forms.Form):
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "step": 5, "placeholder": "0"}),
     )
     remote = forms.BooleanField(label=gettext_lazy("Far away: with transportation"), required=False)
-    packages = forms.TypedMultipleChoiceField(
-        label=gettext_lazy("Packages"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
-    )
+    packages = Known(label=gettext_lazy("Packages"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple)
     people = forms.TypedMultipleChoiceField(
         label=gettext_lazy("With these photographers"),
         coerce=int,
@@ -122,7 +127,7 @@ class WishForm(forms.Form):
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
-        kind = self.data.get("session_type") or SessionType.STUDIO
+        kind = self.data.get("session_type") or self.initial.get("session_type") or SessionType.STUDIO
         packages = Package.objects.sellable_for(kind).order_by("name", "id").values_list("pk", "name")
         rooms = Room.objects.exclude(status=RoomStatus.INACTIVE).order_by("name", "id").values_list("pk", "name")
         self.fields["packages"].choices = list(packages)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from sessions_app import serving
 from sessions_app import terms as reckoning
@@ -16,6 +16,7 @@ from sessions_app.actions import serve
 from sessions_app.feasibility import Answer, answer
 from sessions_app.forms.serve import Question, TakeForm, WishForm, opened, sealed
 from sessions_app.models import Session
+from sessions_app.opening_words import with_warning
 from sessions_app.views.requests import clients_to_choose_from
 from studio.access import require
 from studio.acting import Done, act
@@ -37,7 +38,7 @@ def feasibility(request: HttpRequest) -> HttpResponse:
     return render(request, TEMPLATE, context, status=422 if wrong else 200)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def feasibility_hold(request: HttpRequest) -> HttpResponse:
     """The request with its room and people held, in one act."""
 
@@ -50,13 +51,17 @@ def feasibility_hold(request: HttpRequest) -> HttpResponse:
                 "code": session.code,
                 "when": moment(session.held_until),
             }
-        lines = reverse("session-lines", args=[session.code])
-        return Done(text, session.get_absolute_url(), lines, _("Say what is sold"), {"session": session.code})
+        if session.total:
+            next_url, next_label = reverse("session-move", args=[session.code, "negotiate"]), _("Start negotiation")
+        else:
+            next_url, next_label = reverse("session-lines", args=[session.code]), _("Say what is sold")
+        text = with_warning(text, session.span)
+        return Done(text, session.get_absolute_url(), next_url, next_label, {"session": session.code})
 
     return _taking(request, do)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def feasibility_quote(request: HttpRequest) -> HttpResponse:
     """The same, in negotiation at once, with the lines of what is sold."""
 
@@ -64,7 +69,7 @@ def feasibility_quote(request: HttpRequest) -> HttpResponse:
         session = _take(request, form, serve.quote)
         text = _("%(code)s is in negotiation, and what it needs is held.") % {"code": session.code}
         return Done(
-            text,
+            with_warning(text, session.span),
             reverse("session-lines", args=[session.code]),
             session.get_absolute_url(),
             _("Open the session"),
@@ -92,7 +97,15 @@ def _take(request: HttpRequest, form: TakeForm, do: Callable[..., Session]) -> S
 
 
 def _taking(request: HttpRequest, do: Callable[[TakeForm], Done]) -> HttpResponse:
+    """Do it, or show the page again with what is wrong; its address, opened later, is the question's."""
     _require(request)
+    if request.method != "POST":
+        asked = request.GET.urlencode()
+        return redirect(f"{reverse('feasibility')}{'?' if asked else ''}{asked}")
+    if "find" in request.POST:
+        # Enter in a field, or the button beside it: who fits what was typed.
+        form = TakeForm(initial=request.POST.dict())
+        return render(request, TEMPLATE, _context(request, form))
     form = TakeForm(request.POST)
     return act(request, form, lambda _values: do(form), template=TEMPLATE, context=lambda: _context(request, form))
 
@@ -110,6 +123,7 @@ def _context(request: HttpRequest, form: TakeForm) -> dict[str, Any]:
         "form": form,
         "wish_form": wish_form,
         "asked": request.GET.urlencode(),
+        "asked_for": request.GET.get("client", ""),
         "clients": clients,
         "searched": sent.get("client_search", "").strip(),
         "has_new_client": any(sent.get(name) for name in ("full_name", "primary_phone", "email")),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ from scheduling import booking
 from scheduling.models import OpeningException, OpeningHours, Room
 from scheduling.slots import Span, whole_days
 from sessions_app import serving, terms, workflow
-from sessions_app.actions import serve
+from sessions_app.actions import people, serve
 from sessions_app.actions.hold import extend
 from sessions_app.actions.time_off import block
 from sessions_app.alternatives import Proposal, Sacrifice, select
@@ -61,6 +62,14 @@ class House(Studio):
 
     def ask(self, **values: object) -> Answer:
         return answer(self.wish(**values), now=self.now)
+
+    def out_of_the_house(self, who: User, *, start: str, end: str, way: int) -> Session:
+        """Somebody out of the house, with the way there and back in their coverage."""
+        session = self.busy(start=start, end=end, session_type="External")
+        coverage = session.span.widened(timedelta(minutes=way), timedelta(minutes=way))
+        assign = {"photographer_id": who.pk, "coverage": coverage, "by": self.coordinator, "now": self.now}
+        people.assign_photographer(session, **assign)
+        return session
 
     def busy(self, *people: User, start: str = "14:00", end: str = "16:30", day: date = SATURDAY, **values) -> Session:
         when = self.when((day - self.today).days, start, end)
@@ -123,7 +132,10 @@ def test_a_taken_saturday_says_by_whom_and_ranks_what_the_client_gives_up(house)
     with pytest.raises(PhotographerNotAvailable) as refused:
         house.busy(house.diego, start="15:00", end="17:00")
     assert refused.value.message in shown.why
-    assert "held until" in refused.value.message and wedding.code in refused.value.message
+    assert (
+        f"Boda Méndez ({wedding.code}), Sat 14 Mar 14:00 to 16:30 (hold until 9\xa0Mar\xa023:59)"
+        in refused.value.message
+    )
     [diego, _lucia] = [each for each in serving.people(given) if not each.is_free]
     assert diego.taken[0].text == "Boda Méndez, Sat 14 Mar 14:00 to 16:30: held until 9\xa0Mar\xa023:59"
     assert len(given.alternatives) >= 5
@@ -157,10 +169,10 @@ def test_who_is_wished_for_leads_and_the_others_follow_by_their_month(house):
     house.busy(house.diego, day=SATURDAY - timedelta(days=2), end="14:30")
     given = house.ask(photographers=2)
     assert names(given.best) == ["Lucía", "Diego"]
-    assert [serving.load_of(each) for each in given.look.free] == [
-        "nothing yet this month",
-        "1 session this month, 30\xa0min",
-        "1 session this month, 2\xa0h 30\xa0min",
+    assert [serving.load_of(each, given.best.span.start) for each in given.look.free] == [
+        "nothing yet in March",
+        "30\xa0min in March, in 1 session",
+        "2\xa0h 30\xa0min in March, in 1 session",
     ]
     assert names(house.ask(photographers=2, people=(house.ana.pk,)).best) == ["Ana", "Lucía"]
     # Another month is another count.
@@ -174,7 +186,9 @@ def test_who_has_no_time_for_the_way_is_proposed_last(house):
     house.busy(house.diego, day=SATURDAY - timedelta(days=1), end="23:00")
     given = house.ask()
     assert [each.name for each in given.look.free] == ["Lucía", "Diego", "Ana"]
-    assert serving.load_of(given.look.free[-1]).endswith("only 10\xa0min on the way from the session before")
+    assert serving.load_of(given.look.free[-1], given.best.span.start).endswith(
+        "only 10\xa0min on the way from the session before"
+    )
     # With the way in the coverage there is enough.
     outside = house.ask(session_type="External", travel=timedelta(minutes=30))
     assert "Ana" not in [each.name for each in outside.look.free]
@@ -199,7 +213,7 @@ def test_time_off_and_closures_are_in_the_way_without_their_reasons(house):
     said = " ".join(serving.verdict(given, None).why)
     assert "Ana is busy: time off" in said and "private" not in said
     assert [each.text for each in serving.rooms(given) if not each.is_free] == [
-        "Studio A is taken: closed: Painting, Sat 14 Mar 00:00 to 00:00."
+        "Studio A is taken: closed: Painting, all of Sat 14 Mar."
     ]
 
 
@@ -213,6 +227,10 @@ def test_outside_the_hours_is_a_yes_with_a_warning_and_proposals_lie_inside(hous
     assert shown.kind == "partly" and shown.why == ["That is outside the opening hours (Sun 15 Mar closed)."]
     OpeningException.objects.create(day=SATURDAY, note="Holiday")
     assert serving.verdict(house.ask(), None).why == ["That is outside the opening hours (Sat 14 Mar closed: Holiday)."]
+    # Where only the hours are odd, what lies within them is proposed beside it.
+    assert len(sunday.alternatives) >= 5 and not any(each.offer.is_outside for each in sunday.alternatives)
+    weekend = house.ask(first_day=SATURDAY + timedelta(days=1), last_day=SATURDAY + timedelta(days=2))
+    assert [each.day.day for each in weekend.offers] == [16, 15]
     house.busy(house.ana, house.diego, house.lucia, day=SATURDAY + timedelta(days=2), start="09:00", end="19:00")
     given = house.ask(day=SATURDAY + timedelta(days=2))
     assert given.alternatives and not any(each.offer.is_outside for each in given.alternatives)
@@ -226,7 +244,65 @@ def test_any_hour_of_a_day_lists_its_times_and_a_range_its_days(house):
     week = house.ask(last_day=SATURDAY + timedelta(days=4), first_day=SATURDAY, start_time=None)
     assert [each.day.day for each in week.offers] == [14, 16, 17, 18]
     closed = house.ask(day=SATURDAY + timedelta(days=1), start_time=None)
-    assert closed.impossible.message == "The studio is closed on these days." and closed.alternatives
+    assert closed.impossible.message == "The studio is closed on these days."
+    # Five proposals, not one of them five times.
+    assert len({(each.offer.day, each.sacrifice.kind) for each in closed.alternatives}) >= 5
+    late = answer(house.wish(day=house.today, start_time=None), now=at(house.today, "18:30"))
+    assert late.impossible.message == "Nothing is left of this day." and len(late.alternatives) >= 5
+
+
+def test_what_is_longer_than_the_hours_begins_within_them(house):
+    given = house.ask(start_time=None, duration=12 * HOUR)
+    assert given.is_possible and all(each.is_outside for each in given.offers)
+    assert serving.verdict(given, None).kind == "partly"
+
+
+def test_hours_over_midnight_are_one_stretch(house):
+    OpeningHours.objects.all().delete()
+    OpeningHours.objects.bulk_create(
+        OpeningHours(weekday=day, opens=opens, closes=closes)
+        for day in range(7)
+        for opens, closes in ((time(18), time(0)), (time(0), time(3)))
+    )
+    given = house.ask(start_time=None, duration=4 * HOUR)
+    starts = [f"{each.span.start:%H:%M}" for each in given.offers]
+    assert starts == ["00:00", "18:00", "19:00", "20:00", "21:00", "22:00", "23:00"] or "22:00" in starts
+    assert not any(each.is_outside for each in given.offers)
+    assert not house.ask(start_time=time(22), duration=4 * HOUR).best.is_outside
+
+
+def test_one_holiday_does_not_open_the_nights(house):
+    OpeningHours.objects.all().delete()
+    OpeningException.objects.create(day=SATURDAY + timedelta(days=1), note="Holiday")
+    given = house.ask(start_time=None)
+    assert f"{given.best.span.start:%H:%M}" == "08:00"
+
+
+def test_more_photographers_than_there_are_are_given_up_everywhere(house):
+    house.busy(house.ana)
+    given = house.ask(photographers=6)
+    assert "The studio has 3 photographers." in serving.verdict(given, None).why
+    assert len(given.alternatives) >= 5
+    assert {each.sacrifice.missing for each in given.alternatives} <= {3, 4}
+
+
+def test_a_range_from_the_past_on_begins_today(house):
+    given = house.ask(first_day=date(2025, 12, 20), last_day=date(2026, 3, 7))
+    assert given.is_possible and given.capped_at is None and given.best.day == house.today
+
+
+def test_an_external_session_without_its_place_says_so(house):
+    given = house.ask(session_type="External")
+    assert "Say the place, and the way there, before it is held." in serving.verdict(given, None).why
+    assert serving.verdict(house.ask(session_type="External", location="Antigua"), None).kind == "yes"
+
+
+def test_a_neighbours_own_way_counts(house):
+    """Who has an hour of way home in their coverage is in time for what comes right after it."""
+    there = house.out_of_the_house(house.ana, start="10:00", end="12:00", way=60)
+    assert there.assignments.get().ends_at == at(SATURDAY, "13:00")
+    free = house.ask(start_time=time(13)).look.free
+    assert next(each for each in free if each.name == "Ana").gets_there
 
 
 def test_a_year_is_capped_with_a_message_and_the_past_is_refused_by_the_date_rule(house):
@@ -410,6 +486,21 @@ def test_a_new_client_and_a_quote_in_one_act(house):
     assert session.lines.count() == 2
 
 
+def test_enter_in_a_field_finds_the_client_and_keeps_the_question(house):
+    office = browser(house.coordinator)
+    asked = question()
+    typed = {"find": "true", "client_search": house.client.full_name, "event_description": "Maternity"}
+    found = office.post(f"{HOLD}?{urlencode(asked)}", typed)
+    body = found.content.decode()
+    assert found.status_code == 200 and Session.objects.count() == 0
+    assert f'id="client_{house.client.pk}"' in body and 'value="Maternity"' in body and tokens(body)
+    # The address of a refusal, opened later, is the question.
+    again = office.get(HOLD, asked)
+    assert (again.status_code, again["location"]) == (302, f"{PAGE}?{urlencode(asked)}")
+    # Whom it is for stays when the question is asked again.
+    assert f'name="client" value="{house.client.pk}"' in office.get(PAGE, {"client": house.client.pk}).content.decode()
+
+
 @pytest.mark.parametrize(
     ("typed", "status", "text"),
     [
@@ -486,7 +577,7 @@ def test_holds_of_others_are_shown_with_their_end_and_expired_ones_can_go(house)
     held = house.busy(house.ana, house.diego, house.lucia, event_description="Quince años")
     extend(held, until=date(2026, 3, 10), reason="Waits for her mother", by=house.coordinator, now=house.now)
     given = answer(house.wish(), now=at(date(2026, 3, 9)))
-    assert "held until 10\xa0Mar\xa023:59" in serving.people(given)[0].text
+    assert "hold until 10\xa0Mar\xa023:59" in serving.people(given)[0].text
     expired = answer(house.wish(), now=at(date(2026, 3, 11)))
     assert serving.people(expired)[0].taken[0].is_expired
 

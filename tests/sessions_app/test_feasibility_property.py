@@ -217,6 +217,12 @@ def test_offers_are_booked_and_what_is_called_taken_is_refused(house, part):
                     )
                     assert _ends(session.span) == _ends(given_.best.span)
                     assert session.assignments.holding().count() == len(given_.best.people)
+            if not given_.offers and given_.look is not None:
+                # The time at which the least is missing: where nothing is missing, "no" would be wrong.
+                free = {one.pk for one in given_.look.free}
+                rooms = {one.pk for one in given_.look.rooms}
+                has_room = wish.is_external or bool(rooms if wish.room is None else rooms & {wish.room})
+                assert len(free) < wish.needs or not set(wish.people) <= free or not has_room
             if given_.look is not None:
                 for said, refused in refusals(house, given_, now):
                     seen["refusals"] += 1
