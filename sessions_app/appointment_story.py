@@ -18,15 +18,16 @@ from payments.models.commission import CommissionKind
 from payments.money import Account
 from sessions_app import clients, sentences, workflow
 from sessions_app.consequences import AdvanceRow, advance_table, expected_commission, origin_in_words, rows_with_people
+from sessions_app.history_lines import Event, with_changes
 from sessions_app.states import TURN, Status
 from sessions_app.story import (
-    Event,
     Figure,
     Gate,
     Move,
     PaymentRow,
     Step,
     moves_of,
+    outside_hours_of,
     owe_move,
     payment_moves,
 )
@@ -62,6 +63,7 @@ class Page:
 class Whole(Page):
     """The page of the office."""
 
+    outside_hours: str
     registers: list[Move]
     owe: Move | None
     advance: list[AdvanceRow]
@@ -88,6 +90,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         **shared,
         **_commission(session, CommissionLine.objects.filter(session=session)),
         payments=[PaymentRow(row, payment_moves(row, by=by)) for row in payments],
+        outside_hours=outside_hours_of(session),
         registers=register_moves(session, account, payments, by=by),
         owe=owe_move(session, account, by=by),
         advance=advance_table(account) if account.net_paid > account.pending_refunds and not session.is_final else [],
@@ -129,7 +132,7 @@ def _shared(session: "Session", payments: Iterable[Payment], *, by: "User", now:
         "edit_gate": _gate(session, "appointment-edit", Perm.APPOINTMENT_MANAGE_OWN, by=by, now=now),
         "sold": list(session.lines.all()),
         "figures": figures_of(session, account),
-        "events": [event_of(row) for row in history],
+        "events": with_changes(session, [event_of(row) for row in history]),
         "account": account,
     }
 

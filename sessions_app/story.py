@@ -31,6 +31,8 @@ from sessions_app.consequences import (
     sentences_of_mail,
 )
 from sessions_app.facts import load_facts
+from sessions_app.history_lines import Event, with_changes
+from sessions_app.opening_words import outside_hours
 from sessions_app.states import TURN, Status
 from studio import mail_faults
 from studio.access import allows
@@ -50,6 +52,8 @@ FILLED_IN = frozenset({"no_reason", "unknown_initiator", "deposit_missing", "unk
 # Nothing to ask, nothing to weigh: one tap. The others show what they do first.
 AT_ONCE = frozenset({"negotiate", "attend", "take", "activate", "hold"})
 EDITORS_HAND = frozenset({workflow.IN_EDITING, workflow.READY})
+# It has not taken place yet: its time can still be thought better of.
+TO_COME = workflow.BEFORE_ASSIGNED | {workflow.ASSIGNED, workflow.WAITING, workflow.ACTIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,6 @@ class Step:
     label: str
     when: date | datetime | None
     stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    at: datetime
-    title: str
-    by: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +188,7 @@ class Whole:
     turn: str
     deadlines: list[tuple[str, datetime, str]]
     hold: Hold | None
+    outside_hours: str
     delivery_note: str
     canceled_by: str
     canceled_because: str
@@ -257,6 +254,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         turn=str(TURN.get(session.status, "")),
         deadlines=deadlines_of(session, now),
         hold=hold_of(session, now, may_decide=may_assign),
+        outside_hours=outside_hours_of(session),
         delivery_note=delivery_note(session, now),
         canceled_by=str(sentences.INITIATORS.get(session.canceled_by_initiator, "")),
         canceled_because=sentences.reason_in_words(session.cancellation_reason),
@@ -274,7 +272,7 @@ def whole(session: "Session", *, by: "User", now: datetime) -> Whole:
         record=record,
         risk=clients.risk_of(session, record),
         mails=mails_about(session, by=by),
-        events=[event_of(row) for row in history],
+        events=with_changes(session, [event_of(row) for row in history]),
         may_see_client=allows(by, Perm.CLIENT_VIEW),
         **own_pages(session, by),
         account=account,
@@ -427,6 +425,11 @@ def hold_of(session: "Session", now: datetime, *, may_decide: bool) -> Hold | No
         extend_url=reverse("hold-extend", args=[session.code]) if may_decide else "",
         release_url=f"{reverse('hold-release')}?{urlencode({'code': session.code})}" if may_decide else "",
     )
+
+
+def outside_hours_of(session: "Session") -> str:
+    """That it lies outside the opening hours, while it is to come."""
+    return outside_hours(session.span) if session.status in TO_COME else ""
 
 
 def delivery_note(session: "Session", now: datetime) -> str:

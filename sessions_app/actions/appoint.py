@@ -19,7 +19,7 @@ from scheduling import booking
 from scheduling.availability import in_the_way
 from scheduling.models import AssignmentStatus, StaffReservation
 from scheduling.slots import Span
-from sessions_app import notices, sentences, workflow
+from sessions_app import history_lines, notices, sentences, workflow
 from sessions_app.actions import commission
 from sessions_app.actions import price as pricing
 from sessions_app.actions.reach import require_reach
@@ -203,8 +203,11 @@ def change(
         if commission_override is not UNCHANGED and commission_override != session.commission_override:
             _agree_commission(session, commission_override, by=by)
         new_artist = None if artist_id in (None, _row(session).staff_id) else artist_id
-        if span is not None and span != session.span or new_artist is not None:
-            _reschedule(session, span or session.span, new_artist, by=by, now=now)
+        old = session.span
+        if span is not None and span != old or new_artist is not None:
+            _reschedule(session, span or old, new_artist, by=by, now=now)
+        if session.span != old:
+            audit.record(history_lines.MOVED, by=by, about=session, **history_lines.from_to(old, session.span))
         session.updated_at, session.updated_by = now, by
         session.save()
     return session

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from payments import ledger
 from scheduling import booking
 from scheduling.models import AssignmentStatus
-from sessions_app import deadlines, holds, notices, sentences
+from sessions_app import deadlines, history_lines, holds, notices, sentences
 from sessions_app.actions.reach import locked_for, refuse_appointment, touch
 from sessions_app.memberships import sync_grants
 from sessions_app.models import Session
@@ -70,7 +70,9 @@ def extend(session: Session, *, until: date, reason: str, by: "User", now: datet
         before, session.held_until = session.held_until, deadlines.hold_end(until, session.starts_at)
         session.hold_reason = reason
         touch(session, by=by, now=now)
-        audit.record("hold_extended", by=by, about=session, before=before, until=session.held_until, reason=reason)
+        audit.record(
+            history_lines.HOLD_EXTENDED, by=by, about=session, before=before, until=session.held_until, reason=reason
+        )
     return session
 
 
@@ -170,7 +172,13 @@ def _release(
         room = next((each.name for each in rooms.values()), "")
         done = Released(session, [each.full_name for each in people], room)
         audit.record(
-            "hold_released", by=by, about=session, people=done.people, room=done.room, held_until=until, reason=reason
+            history_lines.HOLD_RELEASED,
+            by=by,
+            about=session,
+            people=done.people,
+            room=done.room,
+            held_until=until,
+            reason=reason,
         )
     return done
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import StaffReservation
 from scheduling.slots import Span, local_span, moved_with
-from sessions_app import deadlines, holds, notices, sentences, workflow
+from sessions_app import deadlines, history_lines, holds, notices, sentences, workflow
 from sessions_app.actions import book
 from sessions_app.actions.reach import locked_for, refuse_appointment, require_editable, touch
 from sessions_app.clients import is_high_risk
@@ -222,6 +222,7 @@ def _move(session: Session, old: Span, new: Span, *, by: "User", now: datetime) 
         )
     if session.starts_at <= now and is_admin(by):
         audit.record("retroactive_entry", by=by, about=session, session_date=str(session.session_date))
+    audit.record(history_lines.MOVED, by=by, about=session, **history_lines.from_to(old, new))
     notices.tell(people_on(session), "session_moved", session, by=by)
 
 

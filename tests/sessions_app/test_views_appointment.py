@@ -17,13 +17,15 @@ from django.utils import timezone, translation
 
 from catalog.models import Item
 from payments.models import CommissionLine, Payment, Receipt
+from scheduling import hours
 from scheduling.slots import Span, instant
 from sessions_app import workflow
-from sessions_app.actions import pay, price
+from sessions_app.actions import appoint, pay, price
 from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.models import Notice, OutgoingEmail, User
 from studio.roles import Role
+from studio.templatetags.atelier import day
 from tests.factories.domain import ClientFactory, ItemFactory, person
 from tests.factories.shop import Shop
 
@@ -173,6 +175,18 @@ def test_who_had_it_before_sees_it_no_more(shop):
     )
     assert page(shop.artist, session).status_code == 404
     assert page(shop.other, session).status_code == 200
+
+
+def test_another_time_stands_in_the_history_and_one_on_a_closed_day_is_warned_of(shop):
+    session = book(shop)
+    old, new = session.span, tomorrow(shop, 3)
+    appoint.change(session, span=new, by=shop.artist, now=shop.now)
+    appoint.change(session, span=new, notes="Blue", by=shop.artist, now=shop.now)
+    hours.declare(session.session_date, session.session_date, by=person(Role.ADMIN), now=shop.now)
+    told = f"Moved from {day(old.start)} 10:00–12:00 to {day(new.start)} 13:00–15:00"
+    office, own = (main_of(page(user, session)) for user in (shop.coordinator, shop.artist))
+    assert office.count(told) == own.count(told) == 1
+    assert "outside the opening hours" in office and "outside the opening hours" not in own
 
 
 @pytest.mark.parametrize("status", workflow.APPOINTMENT_STATES)
