@@ -76,6 +76,17 @@ def may_go(rows: Iterable[Held]) -> list[Held]:
     return [row for row in rows if row.may_go_with_others]
 
 
+def first_to_go(by: "User", now: datetime, *, at_most: int) -> tuple[list[str], int]:
+    """The codes of so many that have expired, and how many more could be let go together.
+
+    Who has paid comes last: they stay (D14), and would otherwise keep the others from their turn.
+    """
+    expired = among(held(by), EXPIRED, now).alias(paid=_paid()).alias(stays=Q(paid__gt=0))
+    codes = list(expired.order_by("stays", "held_until", "id").values_list("code", flat=True)[:at_most])
+    could_go = expired.filter(stays=False).count() if len(codes) == at_most else 0
+    return codes, max(could_go - at_most, 0)
+
+
 def _held(session: Session, now: datetime) -> Held:
     return Held(session, names_of(session), holds.has_expired(session, now), session.paid)
 

@@ -105,18 +105,22 @@ def hold_release(request: HttpRequest) -> HttpResponse:
     """
     require(request.user, Perm.SESSION_ASSIGN_RESOURCES)
     now = timezone.now()
+    remaining = 0
     if request.method == "POST":
         codes = _codes(request.POST.getlist("code"))
         alone = len(codes) == 1 and "seen" in request.POST
     else:
-        codes = _all_expired(request, now) if request.GET.get("all") else _codes(request.GET.getlist("code"))
+        if request.GET.get("all"):
+            codes, remaining = hold_list.first_to_go(request.user, now, at_most=hold.AT_ONCE)
+        else:
+            codes = _codes(request.GET.getlist("code"))
         alone = len(codes) == 1
     if alone:
         return _release_one(request, _found(request, codes[0]), now)
     if request.method != "POST" and not codes and not wants_json(request):
         warn(request, _("Choose what is to be let go."))
         return redirect("hold-list")
-    return _release_many(request, codes, now)
+    return _release_many(request, codes, now, remaining)
 
 
 def _release_one(request: HttpRequest, session: Session, now: datetime) -> HttpResponse:
@@ -152,7 +156,7 @@ def _release_one(request: HttpRequest, session: Session, now: datetime) -> HttpR
     return act(request, form, do, template="sessions_app/hold_release.html", context=context)
 
 
-def _release_many(request: HttpRequest, codes: list[str], now: datetime) -> HttpResponse:
+def _release_many(request: HttpRequest, codes: list[str], now: datetime, remaining: int) -> HttpResponse:
     def do(values: dict[str, Any]) -> Done:
         released, kept = hold.release_expired(codes, by=request.user, now=now)
         left = "; ".join(f"{each.code}: {each.why}" for each in kept)
@@ -174,6 +178,8 @@ def _release_many(request: HttpRequest, codes: list[str], now: datetime) -> Http
             "page_title": _("Let go of what is held"),
             "nav": "session-list",
             "going": going,
+            "remaining": remaining,
+            "at_once": hold.AT_ONCE,
             "staying": [row for row in rows if not row.may_go_with_others],
             "codes": [row.session.code for row in going],
             "effects": _effects_of_many(),
@@ -199,11 +205,6 @@ def _found(request: HttpRequest, code: str) -> Session:
 def _codes(sent: list[str]) -> list[str]:
     """What can be a code; one more than is done at once, so that too many are refused and not cut off."""
     return list(dict.fromkeys(code for code in sent if CODE.fullmatch(code)))[: hold.AT_ONCE + 1]
-
-
-def _all_expired(request: HttpRequest, now: datetime) -> list[str]:
-    expired = hold_list.among(hold_list.held(request.user), hold_list.EXPIRED, now)
-    return list(expired.values_list("code", flat=True)[: hold.AT_ONCE])
 
 
 def _page_number(text: str) -> int:

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from scheduling.models import RoomReservation, StaffReservation
-from sessions_app import board, workflow
+from sessions_app import board, hold_list, workflow
 from sessions_app.actions import hold, people
 from sessions_app.deadlines import end_of_day
+from sessions_app.effects import Deposit
 from sessions_app.models import Session
 from studio.conf import STUDIO
 from studio.models import User
@@ -163,6 +164,24 @@ def test_many_go_in_one_act_and_what_stays_is_named(past):
     assert office.post(RELEASE, {"code": ["'; --", "ñ" * 9, "S-" * 99]}).status_code == 422
     many = [f"S-{number}" for number in range(300)]
     assert office.post(RELEASE, {"code": many}, **JSON).status_code == 422
+
+
+def test_who_has_paid_keeps_no_other_from_being_let_go(past):
+    """D14: they stay, and come last; what does not fit into one act is said."""
+    first = past.walk(workflow.PRE_SCHEDULED, room_id=past.room.pk, when=past.when(18))
+    rest = Deposit(amount=first.session.deposit_amount, method="Cash", document_number="B-1")
+    first.session.confirm(by=past.coordinator, now=past.now, deposit=rest)
+    first.session.reopen(by=past.coordinator, now=past.now)
+    unpaid = [past.request(room_id=past.room.pk, when=past.when(day)) for day in (20, 21, 22)]
+    codes, now = [each.code for each in unpaid], timezone.now()
+    assert hold_list.first_to_go(past.coordinator, now, at_most=2) == (codes[:2], 1)
+    assert hold_list.first_to_go(past.coordinator, now, at_most=4) == ([*codes, first.session.code], 0)
+    office = browser(past.coordinator)
+    page = body(office.get(RELEASE, {"all": "1"}))
+    assert "Release all 3" in page and "These stay as they are" in page and "at most at once" not in page
+    copies(unpaid[-1], hold.AT_ONCE, days_apart=1)
+    page = body(office.get(RELEASE, {"all": "1"}))
+    assert "200 at most at once; 3 remain." in page and "Release all 200" in page
 
 
 def test_what_expired_waits_on_the_home_with_its_act(past):
