@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from scheduling import hours as actions
 from scheduling.models import Weekday
 from scheduling.opening import Hours, Interval
+from scheduling.slots import whole_days
 from sessions_app.forms.opening import OtherDayForm, TakeOutForm, WeekForm, place_of
 from sessions_app.models import Session
 from sessions_app.opening_words import hours_missed, in_words
@@ -91,8 +92,8 @@ def opening_day(request: HttpRequest) -> HttpResponse:
         actions.declare(first, last, hours=form.hours(), note=values["note"], by=request.user, now=now)
         said = Other(first, last, tuple(form.hours()), values["note"])
         if said.hours:
-            return _done(_("%(when)s: %(hours)s.") % {"when": said.when, "hours": said.in_words}, now)
-        return _done(_("Closed: %(when)s.") % {"when": said.when}, now)
+            return _done(_("%(when)s: %(hours)s.") % {"when": said.when, "hours": said.in_words}, now, (first, last))
+        return _done(_("Closed: %(when)s.") % {"when": said.when}, now, (first, last))
 
     return act(request, form, do, template=TEMPLATE, context=lambda: _page(request, now, other=form))
 
@@ -108,12 +109,16 @@ def opening_day_remove(request: HttpRequest) -> HttpResponse:
     first, last = form.cleaned_data["first_day"], form.cleaned_data["last_day"]
     actions.take_out(first, last, by=request.user, now=now)
     when = Other(first, last, (), "").when
-    return finish(request, _done(_("As in every week again: %(when)s.") % {"when": when}, now))
+    return finish(request, _done(_("As in every week again: %(when)s.") % {"when": when}, now, (first, last)))
 
 
-def _done(text: str, now: datetime) -> Done:
-    """What was done, and how many sessions lie outside now: nothing of it is refused."""
-    count = _sessions(_known(now), now).count()
+def _done(text: str, now: datetime, days: tuple[date, date] | None = None) -> Done:
+    """What was done, and how many sessions lie outside now, of these days or of all: nothing of it is refused."""
+    sessions = _sessions(_known(now), now)
+    if days is not None:
+        span = whole_days(*days)
+        sessions = sessions.filter(starts_at__lt=span.end, ends_at__gt=span.start)
+    count = sessions.count()
     if count:
         booked = ngettext("%(count)d session lies outside.", "%(count)d sessions lie outside.", count)
         text = f"{text} {booked % {'count': count}}"

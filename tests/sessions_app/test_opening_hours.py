@@ -199,6 +199,11 @@ def test_what_is_booked_on_a_day_that_is_closed_stays_and_is_named(admin):
     assert "1 session lies outside." in answer.text
     assert session.get_absolute_url() in answer.text
     assert inside.get_absolute_url() not in answer.text
+    # Of another day, and of the week as a whole.
+    quiet = {"first_day": (day + 9 * DAY).isoformat(), "kind": "closed"}
+    answer = browser(admin).post(f"{PAGE}days/", quiet, follow=True)
+    assert "outside." not in answer.text and session.get_absolute_url() in answer.text
+    assert "2 sessions lie outside." in browser(admin).post(PAGE, week(monday="01:00-02:00"), follow=True).text
     session.cancel(by=studio.coordinator, now=timezone.now(), reason="Ill", initiator="client")
     assert session.get_absolute_url() not in browser(admin).get(PAGE).text
 
