@@ -49,6 +49,7 @@ class Row:
     owner: str
     created_at: datetime
     last_read_at: datetime | None
+    """About: the hour, as it is not noted more often."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -137,7 +138,10 @@ def _page(request: HttpRequest, form: FeedForm, opened: Opened | None = None, st
 def _row(feed: CalendarFeed, request: HttpRequest) -> Row:
     is_own = feed.owner_id == request.user.pk
     name = name_of(feed) if is_own or feed.room is not None else _("Own sessions and time off")
-    return Row(feed.pk, name, "" if is_own else feed.owner.full_name, feed.created_at, feed.last_read_at)
+    read = feed.last_read_at
+    if read is not None:
+        read = read.astimezone(STUDIO.zone).replace(minute=0, second=0, microsecond=0)
+    return Row(feed.pk, name, "" if is_own else feed.owner.full_name, feed.created_at, read)
 
 
 def _opened(request: HttpRequest, feed: CalendarFeed, token: str) -> Opened:

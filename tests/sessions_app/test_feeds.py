@@ -516,7 +516,7 @@ def test_the_address_is_shown_once_and_the_page_says_what_is_open(studio):
     assert token not in listed.text and studio.room.name in listed.text
     assert "Not read by any calendar yet." in listed.text
     Browser().get(found)
-    assert "Last read" in page.get(PAGE).text
+    assert re.search(r"Last read about [^.:]*:00\.", page.get(PAGE).text)
     # A machine gets it in its answer.
     told = page.post(PAGE, {}, headers={"accept": "application/json"}).json()
     assert told["ok"] and Browser().get(told["address"]).status_code == 200
