@@ -3,9 +3,9 @@
 from datetime import date, time, timedelta
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
-from scheduling.models import Reservation, Room, RoomReservation, RoomStatus, StaffReservation
+from scheduling.models import Reservation, RoomReservation, StaffReservation
 from scheduling.slots import Span, local_span
 from studio.conf import STUDIO
 from studio.roles import Role
@@ -49,20 +49,6 @@ def is_photographer_available(
     """Whether the person is free for a coverage, travel included (business rules 3.2); times as above."""
     span = local_span(assignment_date, coverage_start_time, coverage_end_time)
     return not in_the_way(StaffReservation, photographer_id, span, exclude_session_id).exists()
-
-
-def free_rooms(span: Span, exclude_session_id: int | None = None) -> QuerySet[Room]:
-    taken = RoomReservation.objects.holding().overlapping(held_for_room(span)).filter(room=OuterRef("pk"))
-    if exclude_session_id is not None:
-        taken = taken.exclude(session_id=exclude_session_id)
-    return Room.objects.filter(~Exists(taken), status=RoomStatus.ACTIVE)
-
-
-def free_photographers(span: Span, exclude_session_id: int | None = None) -> QuerySet:
-    taken = StaffReservation.objects.holding().overlapping(span).filter(staff=OuterRef("pk"))
-    if exclude_session_id is not None:
-        taken = taken.exclude(session_id=exclude_session_id)
-    return photographers().filter(~Exists(taken))
 
 
 def photographers() -> QuerySet:

@@ -5,13 +5,12 @@ from datetime import date, time, timedelta
 import pytest
 
 from scheduling import booking
-from scheduling.availability import free_photographers, free_rooms, is_photographer_available, is_room_available
+from scheduling.availability import is_photographer_available, is_room_available
 from scheduling.models import StaffReservation
 from sessions_app import workflow
 from studio.conf import STUDIO
 from studio.errors import InvalidInput, PhotographerNotAvailable, RoomNotAvailable
-from studio.roles import Role
-from tests.factories.domain import RoomFactory, Studio, at, person
+from tests.factories.domain import RoomFactory, Studio, at
 
 pytestmark = pytest.mark.django_db
 
@@ -76,17 +75,6 @@ def test_canceled_session_is_in_nobodys_way(booked):
     assert is_room_available(booked.room.pk, DAY, time(14), time(16, 30))
     assert is_photographer_available(booked.photographer.pk, DAY, time(14), time(16, 30))
     booked.request(room_id=booked.room.pk, photographer_ids=(booked.photographer.pk,))
-
-
-def test_free_lists_leave_out_who_and_what_is_taken_or_out_of_use(booked):
-    span = booked.session.span
-    room, colleague = RoomFactory(), person(Role.PHOTOGRAPHER)
-    RoomFactory(status="Maintenance")
-    person(Role.PHOTOGRAPHER, is_active=False)
-    assert list(free_rooms(span)) == [room]
-    assert list(free_photographers(span)) == [colleague]
-    assert set(free_rooms(span, booked.session.pk)) == {room, booked.room}
-    assert set(free_photographers(span, booked.session.pk)) == {colleague, booked.photographer}
 
 
 def test_constraint_speaks_the_same_error_where_a_lock_was_forgotten(booked):
