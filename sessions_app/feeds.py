@@ -20,7 +20,7 @@ from scheduling import ics
 from scheduling.models import AssignmentStatus, Begins, Reservation, RoomReservation, StaffReservation
 from scheduling.slots import Span
 from sessions_app import workflow
-from sessions_app.actions.time_off import LONGEST as LONGEST_TIME_OFF
+from sessions_app.actions.absence import LONGEST as LONGEST_TIME_OFF
 from sessions_app.models import CalendarFeed, Session
 from studio.access import allows
 from studio.conf import STUDIO

@@ -4,7 +4,7 @@ A closure is a reservation of the room without a session, under the same exclusi
 is no closure, and in a closure there is no session.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
@@ -13,16 +13,14 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import Room, RoomReservation, RoomStatus
 from scheduling.slots import Span
+from sessions_app.actions import absence
 from studio import audit
 from studio.access import require
-from studio.conf import STUDIO
 from studio.errors import InvalidInput, NotFound
-from studio.roles import Perm, is_admin
+from studio.roles import Perm
 
 if TYPE_CHECKING:
     from studio.models import User
-
-LONGEST = timedelta(days=366)
 
 
 def close(room: Room, *, span: Span, by: "User", now: datetime, notes: str = "") -> RoomReservation:
@@ -33,18 +31,16 @@ def close(room: Room, *, span: Span, by: "User", now: datetime, notes: str = "")
     """
     with audit.act():
         require(by, Perm.SESSION_ASSIGN_RESOURCES)
-        if span.duration > LONGEST + timedelta(hours=2):  # a year with the hour of a DST change in it
-            raise InvalidInput(
-                _("A room is closed for %(days)d days at most: put down the rest as another closure.")
-                % {"days": LONGEST.days},
-                field="last_day",
-            )
-        is_past = span.start.astimezone(STUDIO.zone).date() < now.astimezone(STUDIO.zone).date()
-        if is_past and not is_admin(by):
-            raise InvalidInput(_("A closure begins today or later."), field="first_day")
+        absence.refuse_span(
+            span,
+            by=by,
+            now=now,
+            too_long=_("A room is closed for %(days)d days at most: put down the rest as another closure."),
+            too_early=_("A closure begins today or later."),
+        )
         row = booking.close_room(room_id=room.pk, span=span, by=by, now=now, notes=notes.strip())
         row.refresh_from_db()
-        audit.record("room_closed", by=by, about=row, **_facts(row, past=is_past))
+        audit.record("room_closed", by=by, about=row, **_facts(row, past=absence.is_past(span, now)))
     return row
 
 

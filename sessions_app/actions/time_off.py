@@ -4,7 +4,7 @@ Everybody who is booked blocks their own time, coordinators everybody's. It is a
 the same exclusion: where somebody is booked there is no time off, and in time off nobody is booked.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -15,16 +15,15 @@ from django.utils.translation import gettext as _
 from scheduling import booking
 from scheduling.models import StaffReservation
 from scheduling.slots import Span, as_whole_days
+from sessions_app.actions import absence
 from studio import audit, notices
 from studio.access import allows, require
-from studio.conf import STUDIO
 from studio.errors import InvalidInput, NotFound
-from studio.roles import Perm, Role, holds, is_admin, roles_of
+from studio.roles import Perm, Role, holds, roles_of
 
 if TYPE_CHECKING:
     from studio.models import User
 
-LONGEST = timedelta(days=366)
 # Whose time is ever blocked: those who may do it themselves.
 BOOKED = tuple(role for role in Role if holds([role], Perm.SCHEDULE_BLOCK_OWN))
 KIND = "time_off_changed"
@@ -40,17 +39,16 @@ def block(person: "User", *, span: Span, by: "User", now: datetime, notes: str =
         _require_may_block(person, by)
         if not roles_of(person).intersection(BOOKED):
             raise InvalidInput(_("Choose somebody who works here."), field="person")
-        if span.duration > LONGEST + timedelta(hours=2):  # a year with the hour of a DST change in it
-            raise InvalidInput(
-                _("Time off lasts %(days)d days at most: put down the rest as another one.") % {"days": LONGEST.days},
-                field="last_day",
-            )
-        is_past = span.start.astimezone(STUDIO.zone).date() < now.astimezone(STUDIO.zone).date()
-        if is_past and not is_admin(by):
-            raise InvalidInput(_("Time off begins today or later."), field="first_day")
+        absence.refuse_span(
+            span,
+            by=by,
+            now=now,
+            too_long=_("Time off lasts %(days)d days at most: put down the rest as another one."),
+            too_early=_("Time off begins today or later."),
+        )
         row = booking.block(staff_id=person.pk, span=span, by=by, now=now, notes=notes.strip())
         row.refresh_from_db()
-        audit.record("time_off_blocked", by=by, about=row, **_facts(row, past=is_past))
+        audit.record("time_off_blocked", by=by, about=row, **_facts(row, past=absence.is_past(span, now)))
         if by.pk != person.pk:
             _tell(row, by=by)
     return row
