@@ -1,17 +1,19 @@
 """The agenda of a busy studio, day by day: who is where, when, and how far each session has come. Pure.
 
-Each day is laid out by dice of its own, so that the same size, day and seed always give the same agenda. A day has
-three parts; in each of them a person and a room are at one place at most, with time for the way between them.
+Each day is laid out by dice of its own, so that the same size, day and seed always give the same agenda: what they
+show depends on the words that they are made from alone. A day has three parts; in each of them a person and a room are
+at one place at most, with time for the way between them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from sessions_app import workflow
+
+Thing = TypeVar("Thing")
 
 DAYS_AHEAD = 60
 AHEAD = 0.6
@@ -36,6 +38,18 @@ PACKAGES = {workflow.STUDIO_SESSION: (0, 1, 2), workflow.EXTERNAL_SESSION: (3, 4
 # Everybody is off for three days of each quarter, and each room closed for a day of every seventh week, one after the
 # other.
 OFF_EVERY, OFF_FOR, CLOSED_EVERY = 91, 3, 47
+
+
+class Dice(Protocol):
+    """As ``random.Random``."""
+
+    def choice(self, seq: Sequence[Thing], /) -> Thing: ...
+
+    def sample(self, population: Sequence[Thing], k: int, /) -> list[Thing]: ...
+
+    def randrange(self, stop: int, /) -> int: ...
+
+    def random(self) -> float: ...
 
 
 class Size(NamedTuple):
@@ -88,6 +102,7 @@ class Agenda:
     today: date
     seed: int
     changes_days: int
+    dice: Callable[[str], Dice]
 
     def latest_first(self) -> Iterator[Planned]:
         """As many as were asked for, from the last day ahead back into the past."""
@@ -112,7 +127,7 @@ class Agenda:
 
     def of_day(self, day: date) -> list[Planned]:
         """In the order in which they begin."""
-        dice = Random(f"{self.seed}/{day.toordinal()}")
+        dice = self.dice(f"{self.seed}/{day.toordinal()}")
         wanted = 0 if is_quiet(day) else self.size.photographers * A_DAY * WEEK[day.weekday()]
         people = [each for each in range(self.size.photographers) if not is_off(each, day)]
         rooms = [each for each in range(self.size.rooms) if not is_closed(each, day)]
@@ -125,7 +140,7 @@ class Agenda:
         return sorted(found, key=lambda each: each.starts)
 
     def _one(
-        self, day: date, dice: Random, starts: tuple[int, ...], free: list[int], rooms: list[int], place: int
+        self, day: date, dice: Dice, starts: tuple[int, ...], free: list[int], rooms: list[int], place: int
     ) -> Planned:
         """The next session of a part of the day; takes its people and its room from those that are free."""
         start, length, turn = dice.choice(starts), dice.choice(LENGTHS), dice.randrange(10_000)

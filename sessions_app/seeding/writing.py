@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
+from random import Random
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -118,7 +119,7 @@ def seed_sessions(size: Size, *, today: date, seed: int = 1) -> dict[str, int]:
     Raises ``WrongSeed`` with what was found when something is not as the rules want it.
     """
     with transaction.atomic():
-        made = Seed(Agenda(size, today, seed, STUDIO.changes_deadline_days))
+        made = Seed(Agenda(size, today, seed, STUDIO.changes_deadline_days, Random))
         _write_people(made)
         _write_catalogue(made)
         with _triggers_passed_over(), connection.cursor() as cursor:
