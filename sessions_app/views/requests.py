@@ -10,10 +10,11 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from scheduling.models import AssignmentStatus
+from scheduling.slots import Span
 from sessions_app import sentences, workflow
 from sessions_app.actions import request as actions
 from sessions_app.actions.reach import refuse_appointment
@@ -114,6 +115,7 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
     if blocker is not None and not is_override:
         raise sentences.error_of(blocker, session=session.code, current=session.status)
     form = EditForm(request.POST if request.method == "POST" else None, session=session)
+    was = session.span
     in_the_way: list[Conflict] = []
 
     def do(values: dict[str, Any]) -> Done:
@@ -128,7 +130,7 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
             now=now,
         )
         text = _("%(code)s is changed: %(when)s.") % {"code": changed.code, "when": _in_words(changed)}
-        text = with_warning(text, changed.span)
+        text = with_client(with_warning(text, changed.span), changed, was)
         return Done(text, changed.get_absolute_url(), facts={"session": changed.code})
 
     def context() -> dict[str, Any]:
@@ -143,6 +145,20 @@ def session_edit(request: HttpRequest, code: str) -> HttpResponse:
         }
 
     return act(request, form, noting(do, in_the_way), template="sessions_app/request_edit.html", context=context)
+
+
+CLIENT_IS_NOT_TOLD = gettext_lazy("The client is not written to about it: tell them.")
+
+
+def is_agreed(session: Session) -> bool:
+    """The client has been told its time, when it was confirmed."""
+    return session.status == workflow.CONFIRMED or session.status in workflow.FROM_ASSIGNED_ON
+
+
+def with_client(text: str, session: Session, was: Span) -> str:
+    """What was done, and that the client still knows it at the time that it was."""
+    is_moved = (session.starts_at, session.ends_at) != (was.start, was.end)
+    return f"{text} {CLIENT_IS_NOT_TOLD}" if is_moved and is_agreed(session) else text
 
 
 # --- what the pages show -----------------------------------------------------------------------------
@@ -240,6 +256,8 @@ def _moves_along(session: Session) -> list[dict[str, str]]:
         effects.append({"icon": "calendar-check", "text": _("The deadline for changes is reckoned anew.")})
     if session.estimated_delivery_date is not None:
         effects.append({"icon": "box-seam", "text": _("The delivery date is reckoned anew.")})
+    if is_agreed(session):
+        effects.append({"icon": "envelope", "text": CLIENT_IS_NOT_TOLD})
     if effects:
         effects.append({"icon": "shield-check", "text": _("If one of them is taken at the new time, nothing changes.")})
     return effects
