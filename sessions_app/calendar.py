@@ -7,7 +7,7 @@ on them nor what else is booked, not even as "busy".
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,9 @@ from django.utils.translation import pgettext
 
 from scheduling import hours
 from scheduling.models import AssignmentStatus, Room, RoomReservation, RoomStatus, StaffReservation
-from scheduling.opening import days_of
+from scheduling.opening import MIDNIGHT, Hours, days_of
 from scheduling.slots import Span, as_whole_days
-from sessions_app import workflow
+from sessions_app import sentences, workflow
 from sessions_app.models import Session
 from sessions_app.models.session import LONGEST
 from sessions_app.states import Status
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # More sessions at once are nobody's picture of anything; of time off and closures likewise.
 MOST = 3000
 MOST_OFF = 1000
+# Of a day on which the studio is closed, or of which nobody has said when it is open.
+ORDINARY = (8, 20)
+WHOLE_DAY = 24
 
 
 class Kind(StrEnum):
@@ -66,6 +69,7 @@ class Event:
     """One thing in the calendar. Times are the studio's.
 
     ``may_move``: this reader may give it another time; ``may_give``: another room, or somebody else to do it.
+    ``fixed``: why whoever moves sessions does not move this one now.
     """
 
     key: str
@@ -85,6 +89,7 @@ class Event:
     is_whole_days: bool = False
     may_move: bool = False
     may_give: bool = False
+    fixed: str = ""
 
     @property
     def is_session(self) -> bool:
@@ -114,12 +119,40 @@ MOVED_BY = {Kind.SHOOT: "calendar-shift", Kind.APPOINTMENT: "appointment-edit"}
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """``is_cut``: there is more than can be shown at once."""
+    """``is_cut``: there is more than can be shown at once. ``known``: the opening hours of its days."""
 
     span: Span
     events: list[Event]
-    closed: list[Span]
+    known: Hours
     is_cut: bool = False
+
+    @property
+    def closed(self) -> list[Span]:
+        """When the studio is not open within the span; nothing where nobody has said when it is."""
+        return _closed(self.span, self.known)
+
+    @property
+    def hours(self) -> tuple[int, int]:
+        """The whole hours of a day, 0 to 24, within which the studio is open or somebody is booked on these days."""
+        found = list(self._open()) or [ORDINARY]
+        found += [_hours_of(each, self.span) for each in self._booked() if each.overlaps(self.span)]
+        return min(first for first, _last in found), max(last for _first, last in found)
+
+    def _open(self) -> Iterator[tuple[int, int]]:
+        first, last = days_of(self.span)
+        for count in range((last - first).days + 1):
+            day = first + timedelta(days=count)
+            # Where only some days have hours, nobody has said them of the others.
+            if self.known.weekly or day in self.known.exceptions:
+                for each in self.known.of(day):
+                    yield each.opens.hour, WHOLE_DAY if each.closes == MIDNIGHT else _ceiling(each.closes)
+
+    def _booked(self) -> Iterator[Span]:
+        """Somebody's nights off are no reason to show the night."""
+        for each in self.events:
+            if each.is_session or each.starts_at.date() == each.ends_at.date():
+                yield Span(each.starts_at, each.ends_at)
+                yield from (cover.span for cover in each.covers)
 
     @property
     def days(self) -> list[tuple[date, list[Event]]]:
@@ -137,15 +170,23 @@ def sees_all(user: "User") -> bool:
     return allows(user, Perm.SESSION_VIEW_ALL)
 
 
-def agenda(user: "User", span: Span, *, now: datetime, filters: Filters = Filters()) -> Agenda:
-    """Everything that has something of the span, in the order in which it begins: five queries."""
+def agenda(
+    user: "User", span: Span, *, now: datetime, filters: Filters = Filters(), known: Hours | None = None
+) -> Agenda:
+    """Everything that has something of the span, in the order in which it begins: five queries.
+
+    ``known`` saves one of them: the opening hours of these days.
+    """
     if not sees_all(user):
         filters = Filters(status=filters.status)
     found, is_cut = _sessions(user, span, filters, now)
-    found += _time_off(user, span, filters)
-    found += _closures(user, span, filters)
+    # Who asks for sessions in one state asks for sessions.
+    for blocks in () if filters.status else (_time_off, _closures):
+        more = blocks(user, span, filters)
+        found += more[:MOST_OFF]
+        is_cut = is_cut or len(more) > MOST_OFF
     found.sort(key=lambda each: (each.starts_at.timestamp(), each.key))
-    return Agenda(span, found, _closed(span), is_cut)
+    return Agenda(span, found, known or hours.load(*days_of(span)), is_cut)
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
@@ -210,6 +251,7 @@ class _Reader:
         self.assigns = allows(user, Perm.SESSION_ASSIGN_RESOURCES)
         self.books = allows(user, Perm.APPOINTMENT_MANAGE_OWN)
         self.labels = {each.value: str(each.label) for each in Status}
+        self.reasons: dict[tuple[str, datetime | None], str] = {}
 
     def event(self, row: tuple[Any, ...], people: Iterable[Taken]) -> Event:
         _pk, code, status, kind, starts_at, ends_at, description, client, place, room_id, room, held, deadline = row
@@ -217,6 +259,7 @@ class _Reader:
         # As numbers, which are compared faster than times of two zones: this is asked for each of thousands.
         own = starts_at.timestamp(), ends_at.timestamp()
         may_move, may_give = self._may(status, deadline, is_appointment=is_appointment, is_on_it=bool(people))
+        may_ever = self.books if is_appointment else self.edits
         return Event(
             key=code,
             code=code,
@@ -237,6 +280,7 @@ class _Reader:
             held_until=held.astimezone(self.zone) if held and self.is_office else None,
             may_move=may_move,
             may_give=may_give,
+            fixed=self._fixed(status, deadline) if may_ever and not may_move else "",
         )
 
     def _may(
@@ -250,6 +294,14 @@ class _Reader:
             may = is_open and self.books and (self.is_office or is_on_it)
             return may, may and self.is_office
         return self.edits and (is_open or self.is_admin), self.assigns
+
+    def _fixed(self, status: str, changes_deadline: datetime | None) -> str:
+        """In words, once for all that have the same reason."""
+        key = status, changes_deadline
+        if key not in self.reasons:
+            blocker = workflow.edit_blocker(status, changes_deadline, self.now)
+            self.reasons[key] = sentences.why(blocker) if blocker is not None else ""
+        return self.reasons[key]
 
 
 # -- time off, closures, hours -----------------------------------------------------------------------------------------
@@ -265,9 +317,9 @@ def _time_off(user: "User", span: Span, filters: Filters) -> list[Event]:
         rows = rows.filter(staff=filters.person_id)
     return [
         _block(Kind.OFF, pk, pgettext("reservation", "Time off"), during, notes, people=((staff_id, name),))
-        for pk, during, notes, staff_id, name in rows.order_by("id").values_list(
+        for pk, during, notes, staff_id, name in rows.order_by("during", "id").values_list(
             "pk", "during", "notes", "staff_id", "staff__full_name"
-        )[:MOST_OFF]
+        )[: MOST_OFF + 1]
     ]
 
 
@@ -279,9 +331,9 @@ def _closures(user: "User", span: Span, filters: Filters) -> list[Event]:
         rows = rows.filter(room_id=filters.room_id)
     return [
         _block(Kind.CLOSED, pk, pgettext("room", "Closed"), during, notes, room_id=room_id, place=room)
-        for pk, during, notes, room_id, room in rows.order_by("id").values_list(
+        for pk, during, notes, room_id, room in rows.order_by("during", "id").values_list(
             "pk", "during", "notes", "room_id", "room__name"
-        )[:MOST_OFF]
+        )[: MOST_OFF + 1]
     ]
 
 
@@ -299,17 +351,27 @@ def _block(kind: Kind, pk: int, title: str, during: Any, notes: str, **values: A
     )
 
 
-def _closed(span: Span) -> list[Span]:
-    """When the studio is not open within the span; nothing where nobody has said when it is."""
-    first, last = days_of(span)
-    known = hours.load(first, last)
+def _closed(span: Span, known: Hours) -> list[Span]:
     if not known.is_known:
         return []
     edges = [span.start.astimezone(UTC)]
-    for each in known.between(first, last):
+    for each in known.between(*days_of(span)):
         edges += [max(each.start, edges[0]), each.end]
     edges.append(span.end.astimezone(UTC))
     return list(_between(edges))
+
+
+def _hours_of(span: Span, within: Span) -> tuple[int, int]:
+    """The hours of the wall's clock that it takes of these days; over a midnight, all of them."""
+    start = max(span.start.astimezone(UTC), within.start.astimezone(UTC)).astimezone(STUDIO.zone)
+    end = min(span.end.astimezone(UTC), within.end.astimezone(UTC)).astimezone(STUDIO.zone)
+    if days_of(Span(start, end)) != (start.date(), start.date()):
+        return 0, WHOLE_DAY
+    return start.hour, WHOLE_DAY if end.date() > start.date() else _ceiling(end)
+
+
+def _ceiling(moment: datetime | time) -> int:
+    return moment.hour + bool(moment.minute or moment.second)
 
 
 def _between(edges: list[datetime]) -> Iterator[Span]:

@@ -15,19 +15,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from scheduling import hours
 from scheduling.availability import photographers
+from scheduling.opening import Hours
 from scheduling.slots import Span, whole_days
 from sessions_app import calendar, sentences, workflow
 from sessions_app.actions import people
 from sessions_app.actions.shift import Shift, shift
-from sessions_app.calendar import Event, Filters
+from sessions_app.calendar import Agenda, Event, Filters
 from sessions_app.forms.calendar import EARLIEST, LATEST, VIEWS, CalendarForm, DragForm, FeedForm, MoveForm
 from sessions_app.models import Session
-from sessions_app.opening_words import with_warning
+from sessions_app.opening_words import remark, with_warning
 from sessions_app.states import Status
 from sessions_app.views.appointments import in_words
 from sessions_app.views.finding import visible_session
-from sessions_app.views.requests import Conflict, noting
+from sessions_app.views.requests import CLIENT_IS_NOT_TOLD, Conflict, is_agreed, noting, with_client
 from studio import navigation
 from studio.access import allows, require
 from studio.acting import Done, act, back, finish, refusal_of
@@ -45,6 +47,8 @@ LIST_DAYS = 14
 # A list of more is read by nobody; the shorter views have the rest.
 ROWS = 300
 NOWHERE = "none"
+# Of what was typed, as much is said again.
+LONGEST_TEXT = 40
 WALL = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -56,12 +60,13 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
     require(user, Perm.SESSION_VIEW_OWN)
     now = timezone.now()
     shown = _read(request, now)
-    agenda = calendar.agenda(user, shown.span, now=now, filters=shown.filters).first(ROWS)
+    known = hours.load(*shown.drawn)
+    agenda = calendar.agenda(user, shown.span, now=now, filters=shown.filters, known=known).first(ROWS)
     context = {
         "page_title": _("Calendar"),
         "shown": shown,
         "agenda": agenda,
-        "days": [(on, [Row(each, on) for each in events]) for on, events in agenda.days],
+        "days": _days(agenda, shown, known),
         "cut": _cut_words(ROWS) if agenda.is_cut else "",
         "views": [Chip(label, _address(request, view=name), shown.view == name) for name, label in VIEWS.items()],
         "people": _people_chips(request, shown) if shown.sees_all else [],
@@ -69,9 +74,9 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
         "back_url": _address(request, date=shown.before.isoformat()),
         "on_url": _address(request, date=shown.after.isoformat()),
         "clear_url": _address(request, room="", person="", state=""),
-        "is_filtered": shown.filters != Filters(),
+        "is_filtered": shown.is_filtered,
         "kept": [(name, value) for name, value in {"view": shown.view, **_query(shown.filters)}.items() if value],
-        "widget": _widget(user, shown, now),
+        "widget": _widget(user, shown, known, now),
         "links": _links(user, shown),
     }
     return render(request, "sessions_app/calendar.html", context)
@@ -90,6 +95,8 @@ def calendar_events(request: HttpRequest) -> JsonResponse:
     rows = [row for each in found.events for row in writer.rows(each)]
     answer = {
         "events": rows,
+        # Of a day, what is to be seen of it.
+        "hours": dict(zip(("from", "to"), found.hours, strict=True)),
         "closed": [{"start": _wall(each.start), "end": _wall(each.end)} for each in found.closed],
         # Who stands in these events, also when they have left: each needs a line in the day.
         "resources": writer.resources(found.events),
@@ -173,19 +180,21 @@ def _form(request: HttpRequest, session: Session) -> HttpResponse:
             "in_the_way": in_the_way,
             "fixed_reason": sentences.why(blocker) if blocker is not None else "",
             "is_override": is_override,
+            "client_words": CLIENT_IS_NOT_TOLD if "session_date" in form.fields and is_agreed(session) else "",
         }
 
     return act(request, form, noting(do, in_the_way), template="sessions_app/calendar_move.html", context=context)
 
 
 def _shifted(request: HttpRequest, session: Session, to: Shift, seen: Span) -> Done:
+    was = session.span
     moved = shift(session, to=to, seen=seen, by=request.user, now=timezone.now())
     who = [moved.room.name] if moved.room_id else []
     who += [row.staff.full_name for row in people.current(moved).select_related("staff").order_by("id")]
     text = _("%(code)s is moved: %(when)s.") if not who else _("%(code)s is moved: %(when)s, %(who)s.")
     text = text % {"code": moved.code, "when": in_words(moved.span), "who": ", ".join(who)}
     facts = {"session": moved.code, "start": moved.starts_at.isoformat(), "end": moved.ends_at.isoformat()}
-    said = with_warning(text, moved.span)
+    said = with_client(with_warning(text, moved.span), moved, was)
     return Done(said, _home(request, moved), moved.get_absolute_url(), _("Open it"), facts)
 
 
@@ -222,6 +231,14 @@ class Shown:
         return self.on, self.on
 
     @property
+    def drawn(self) -> tuple[date, date]:
+        """A month is drawn with the weeks in which it begins and ends."""
+        first, last = self.days
+        if self.view != "month":
+            return first, last
+        return first - timedelta(days=first.weekday()), last + timedelta(days=6 - last.weekday())
+
+    @property
     def span(self) -> Span:
         return whole_days(*self.days)
 
@@ -240,6 +257,10 @@ class Shown:
         values = self.form.cleaned_data
         found = [str(values[name]) for name in ("room", "person") if values.get(name)]
         return found + ([str(Status(values["state"]).label)] if values["state"] else [])
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.filters != Filters()
 
     @property
     def is_today(self) -> bool:
@@ -263,8 +284,13 @@ def _read(request: HttpRequest, now: datetime) -> Shown:
     form = CalendarForm(asked, sees_all=sees_all)
     if not form.is_valid():
         for name, errors in form.errors.items():
+            if name == "date":
+                text = asked["date"][:LONGEST_TEXT]
+                ignored.append(_("“%(text)s” is no day of the calendar: today is shown.") % {"text": text})
+                continue
             label = form.fields[name].label or name
             ignored.append(_("“%(name)s” was left out of the filter. %(why)s") % {"name": label, "why": errors[0]})
+        for name in form.errors:
             asked.pop(name, None)
         form = CalendarForm(asked, sees_all=sees_all)
         form.is_valid()
@@ -311,7 +337,7 @@ def _links(user: "User", shown: Shown) -> list[tuple[str, str, str]]:
     for name, icon, words, perm, query in (
         ("time-off", "cup-hot", _("Time off"), Perm.SCHEDULE_BLOCK_OWN, day_),
         ("closure-list", "door-closed", _("Closures"), Perm.SESSION_ASSIGN_RESOURCES, ""),
-        ("feed-list", "rss", _("Calendar feeds"), Perm.SESSION_VIEW_OWN, ""),
+        ("feed-list", "rss", _("Calendar feeds"), Perm.SCHEDULE_BLOCK_OWN, ""),
     ):
         url = navigation.address(name)
         if url and allows(user, perm):
@@ -328,6 +354,16 @@ def _cut_words(count: int) -> str:
 
 
 # -- the list ----------------------------------------------------------------------------------------------------------
+
+
+def _days(agenda: Agenda, shown: Shown, known: Hours) -> list[tuple[date, list["Row"], str]]:
+    """The days on which anything begins, and those whose hours are not as in every week: day, rows, what differs."""
+    found = dict(agenda.days)
+    first, last = shown.days
+    differing = [] if shown.is_filtered else [day for day in known.exceptions if first <= day <= last]
+    return [
+        (on, [Row(each, on) for each in found.get(on, [])], remark(known, on)) for on in sorted({*found, *differing})
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +387,7 @@ class Row:
     @property
     def until(self) -> date | None:
         """The last day of what lasts several whole ones."""
-        last = (self.event.ends_at - timedelta(microseconds=1)).date()
+        last = _last_day(self.event)
         return last if self.event.is_whole_days and last != self.day else None
 
     @property
@@ -361,6 +397,11 @@ class Row:
     @property
     def people(self) -> list[tuple[str, str]]:
         return [(name, colour(pk)) for pk, name in self.event.people]
+
+
+def _last_day(event: Event) -> date:
+    """Of whole days the last one; otherwise the day on which it ends."""
+    return (event.ends_at - timedelta(microseconds=1) if event.is_whole_days else event.ends_at).date()
 
 
 # -- for the widget ----------------------------------------------------------------------------------------------------
@@ -406,10 +447,17 @@ class _Writer:
             name: reverse(name, args=[CODE]).split(CODE, 1)
             for name in ("session-page", "calendar-shift", "appointment-edit")
         }
+        self.said: dict[date, str] = {}
 
     def url(self, name: str, code: str) -> str:
         before, after = self.urls[name]
         return f"{before}{code}{after}"
+
+    def day(self, on: date) -> str:
+        """In words, once for all that is on it."""
+        if on not in self.said:
+            self.said[on] = day(on)
+        return self.said[on]
 
     def resource_ids(self, event: Event) -> list[str]:
         if not self.sees_all:
@@ -419,8 +467,11 @@ class _Writer:
 
     def rows(self, event: Event) -> list[dict[str, Any]]:
         start, end = _walls(event.starts_at, event.ends_at)
+        first, last = event.starts_at.date(), _last_day(event)
         more: dict[str, Any] = {
             "kind": str(event.kind),
+            "day": self.day(first),
+            "lastDay": self.day(last) if last != first else "",
             "place": event.place,
             "who": [name for _pk, name in event.people] if self.sees_all else [],
             "note": event.note,
@@ -450,6 +501,7 @@ class _Writer:
             "seenEnd": event.ends_at.isoformat(),
             "mayMove": event.may_move,
             "mayGive": event.may_give,
+            "fixed": event.fixed,
         }
         if event.may_move or event.may_give:
             more["shift"] = self.url("calendar-shift", event.code)
@@ -489,7 +541,9 @@ def _held_words(until: datetime | None) -> str:
 
 def _resources(user: "User", filters: Filters) -> list[dict[str, Any]]:
     if not calendar.sees_all(user):
-        return [_person(user.pk, user.full_name, shoots=Role.PHOTOGRAPHER in roles_of(user))]
+        roles = roles_of(user)
+        kind = next((each.lower() for each in (Role.PHOTOGRAPHER, Role.ARTIST) if each in roles), "person")
+        return [_person(user.pk, user.full_name, kind)]
     found = [] if filters.room_id or filters.person_id else [_resource(NOWHERE, _("Nobody and no room yet"), "nowhere")]
     if filters.person_id is None:
         rows = calendar.rooms()
@@ -499,7 +553,10 @@ def _resources(user: "User", filters: Filters) -> list[dict[str, Any]]:
         rows = calendar.people()
         rows = rows if filters.person_id is None else rows.filter(pk=filters.person_id)
         shooting = set(photographers().values_list("pk", flat=True))
-        found += [_person(pk, name, shoots=pk in shooting) for pk, name in rows.values_list("pk", "full_name")]
+        found += [
+            _person(pk, name, "photographer" if pk in shooting else "artist")
+            for pk, name in rows.values_list("pk", "full_name")
+        ]
     return found
 
 
@@ -507,28 +564,34 @@ def _room(pk: int, name: str) -> dict[str, Any]:
     return _resource(f"r-{pk}", name, "room")
 
 
-def _person(pk: int, name: str, *, shoots: bool = True) -> dict[str, Any]:
-    return _resource(f"p-{pk}", name, "photographer" if shoots else "artist", colour(pk))
+def _person(pk: int, name: str, kind: str = "photographer") -> dict[str, Any]:
+    return _resource(f"p-{pk}", name, kind, colour(pk))
 
 
 def _resource(key: str, title: str, kind: str, css: str = "") -> dict[str, Any]:
     return {"id": key, "title": title, "extendedProps": {"kind": kind, "css": css}}
 
 
-def _widget(user: "User", shown: Shown, now: datetime) -> Mapping[str, Any]:
+def _widget(user: "User", shown: Shown, known: Hours, now: datetime) -> Mapping[str, Any]:
     """What the script needs to begin."""
     query = {name: value for name, value in _query(shown.filters).items() if value}
     suffix = f"?{urlencode(query)}" if query else ""
     books = allows(user, Perm.APPOINTMENT_MANAGE_OWN)
+    first, last = shown.drawn
+    days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
     return {
         "view": shown.view,
         "date": shown.on.isoformat(),
         "offset": _offset(now),
+        "days": {
+            on.isoformat(): {"words": day(on), "remark": remark(known, on), "isClosed": not known.of(on)} for on in days
+        },
         "events": reverse("calendar-events") + suffix,
         "resources": reverse("calendar-resources") + suffix,
         # Where an empty place leads.
         "serve": navigation.address("feasibility") if allows(user, Perm.SESSION_CREATE) else "",
         "book": navigation.address("appointment-new") if books else "",
+        "moves": books or allows(user, Perm.SESSION_EDIT_PRE_ASSIGNED),
     }
 
 

@@ -10,8 +10,9 @@
   const list = document.getElementById("calendar-list"), source = document.getElementById("calendar-data");
   const panel = document.getElementById("calendar-panel"), hint = document.querySelector(".calendar-hint");
   if (!box || !region || !source) return;
-  const showList = () => { box.hidden = true; if (hint) hint.hidden = true; list.classList.remove("is-drawn"); };
-  if (!window.EventCalendar) { showList(); return; }
+  // The list stands until the calendar has been drawn, and again when that fails.
+  const show = (isDrawn) => { box.hidden = !isDrawn; if (hint) hint.hidden = !isDrawn; list.classList.toggle("is-drawn", isDrawn); };
+  if (!window.EventCalendar || !window.AtelierMoving) return;
 
   const setup = JSON.parse(source.textContent), words = box.dataset;
   const { announcer, forget, send } = window.AtelierMoving;
@@ -28,7 +29,7 @@
   };
   const language = document.documentElement.lang || "en";
   const HOUR = 3600, DAY = 24 * HOUR;
-  let widget = null, resources = [], closed = [];
+  let widget = null, resources = [], closed = [], hasRead = false;
 
   // -- times on the wall: reckoned as if they were UTC, so that no clock change of the browser's own zone is in the way
   const asUTC = (wall) => new Date(`${wall}Z`);
@@ -42,11 +43,12 @@
   const isNothing = (delta) => !delta || (!delta.days && !delta.seconds);
   const wallNow = (date) => { const two = (n) => String(n).padStart(2, "0"); return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}:00`; };
   const clock = (date) => wallNow(date).slice(11, 16);
-  const dayWords = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "short" });
+  // Days in the server's words.
+  const aboutDay = (date) => setup.days[wallNow(date).slice(0, 10)] || { words: "", remark: "" };
   const hours = (event) => {
-    if (event.allDay) return words.allDay;
-    const sameDay = event.start.toDateString() === event.end.toDateString();
-    return `${dayWords.format(event.start)}, ${clock(event.start)}–${sameDay ? "" : `${dayWords.format(event.end)}, `}${clock(event.end)}`;
+    const { day, lastDay } = event.extendedProps;
+    if (event.allDay) return `${lastDay ? `${day} – ${lastDay}` : day}, ${words.allDay}`;
+    return `${day}, ${clock(event.start)}–${lastDay ? `${lastDay}, ` : ""}${clock(event.end)}`;
   };
 
   // -- reading
@@ -63,10 +65,13 @@
       const found = await ask(setup.events, { start: info.startStr.slice(0, 10), end: info.endStr.slice(0, 10) });
       const known = new Set(resources.map((each) => each.id)), unknown = found.resources.filter((each) => !known.has(each.id));
       if (unknown.length && setup.view === "day") { resources = [...resources, ...unknown]; widget.setOption("resources", resources); }
+      hasRead = true;
       closed = found.closed;
+      if (setup.view === "day") fit(found.hours);
       if (found.truncated) announce(found.message, "warning");
-      return [...few(found.events).map(drawn), ...closed.map(shade)];
+      return [...few(found.events).map(drawn), ...(setup.view === "month" ? shut() : closed.map(shade))];
     } catch (error) {
+      if (!hasRead) show(false);
       announce(error instanceof TypeError || !error.message ? words.failed : error.message, "error");
       return [];
     }
@@ -86,11 +91,25 @@
     return [...full.map(([day, count]) => ({ id: `all-${day}`, title: words.all.replace("%s", count), start: day, end: day, allDay: true, classNames: ["c-all"], extendedProps: { kind: "all", day } })), ...kept];
   };
   // What was drawn from goes along: the wall's clock of before, and the exact instants.
-  const drawn = (event) => ({ ...event, extendedProps: { ...event.extendedProps, start: event.start, end: event.end } });
+  const drawn = (event) => {
+    const more = event.extendedProps, givesOnly = more.mayGive && !more.mayMove;
+    return {
+      ...event,
+      // Where there are no lines of rooms and people, only its time can change.
+      startEditable: more.mayMove || (givesOnly && setup.view === "day"),
+      classNames: givesOnly ? [...event.classNames, "c-give"] : event.classNames,
+      extendedProps: { ...more, start: event.start, end: event.end },
+    };
+  };
   const shade = (span, index) => ({
     id: `closed-hours-${index}`, start: span.start, end: span.end, display: "background", classNames: ["c-shut"],
     resourceIds: resources.map((each) => each.id), extendedProps: { kind: "shut" },
   });
+
+  // A month has no hours: a day that is closed is shaded as a whole.
+  const shut = () => Object.entries(setup.days).filter(([, each]) => each.isClosed).map(([day]) => ({
+    id: `closed-${day}`, start: day, end: day, allDay: true, display: "background", classNames: ["c-shut"], extendedProps: { kind: "shut" },
+  }));
 
   // -- drawing
   const element = (tag, css, text) => { const made = document.createElement(tag); made.className = css; made.textContent = text; return made; };
@@ -99,14 +118,19 @@
     if (event.display === "background" || event.display === "pointer") return undefined;
     if (more.kind === "all") return { domNodes: [element("span", "c-title", event.title)] };
     const nodes = [];
-    if (!event.allDay) nodes.push(element("span", "c-when", view.type === "dayGridMonth" ? clock(event.start) : `${clock(event.start)}–${clock(event.end)}`));
+    if (!event.allDay) {
+      const when = element("span", "c-when", clock(event.start));
+      if (view.type !== "dayGridMonth") when.append(element("span", "c-until", `–${clock(event.end)}`));
+      nodes.push(when);
+    }
     nodes.push(element("span", "c-title", event.title));
     // In the day it stands in the line of whose it is; in a month there is room for it where there is no title of a client.
     const whose = more.kind === "closed" ? more.place : (more.who || []).join(", "), isBlock = more.kind === "closed" || more.kind === "off";
     if (whose && (isBlock ? view.type !== "resourceTimelineDay" : view.type === "timeGridWeek")) nodes.push(element("span", "c-who", whose));
+    if (isBlock && more.note) nodes.push(element("span", "c-who", more.note));
     if (more.state) nodes.push(element("span", "c-state", more.heldWords ? `${more.state}, ${more.heldWords}` : more.state));
     // Where it stands tells the eye the day and the place; in words they are for who listens.
-    nodes.push(element("span", "visually-hidden", [dayWords.format(event.start), more.place].filter(Boolean).join(", ")));
+    nodes.push(element("span", "visually-hidden", [more.day, more.place].filter(Boolean).join(", ")));
     return { domNodes: nodes };
   };
   const mounted = ({ el, event }) => {
@@ -150,6 +174,7 @@
     fill("place", more.place);
     fill("who", (more.who || []).join(", "));
     fill("note", more.note);
+    fill("fixed", more.fixed);
     part("open").hidden = !more.url;
     if (more.url) part("open").href = more.url;
     part("move").hidden = !more.move;
@@ -242,6 +267,28 @@
     window.location.assign(`${isForArtist ? setup.book : setup.serve}?${query}`);
   };
 
+  // What is to be seen of a day: the hours in which the studio is open or something is booked. Up to thirteen of them stand side by side, of more
+  // one scrolls through them.
+  const NAMES = 177, HALF_HOUR = 34, WIDE_HALF_HOUR = 44;
+  let shown = { from: 8, to: 20 };
+  const fit = (range) => {
+    shown = range || shown;
+    const slots = 2 * (shown.to - shown.from), width = Math.floor(100 * (box.clientWidth - NAMES) / slots) / 100;
+    const changes = { slotMinTime: `${shown.from}:00`, slotMaxTime: `${shown.to}:00`, slotWidth: width >= HALF_HOUR ? width : WIDE_HALF_HOUR };
+    Object.entries(changes).forEach(([name, value]) => { if (widget.getOption(name) !== value) widget.setOption(name, value); });
+  };
+  const dayHead = (date) => {
+    const { words: name, remark } = aboutDay(date), nodes = [element("span", "c-day", name)];
+    if (remark) nodes.push(element("span", "c-remark", remark));
+    return { domNodes: nodes };
+  };
+  const dayName = (date) => { const { words: name, remark } = aboutDay(date); return remark ? `${name}, ${remark}` : name; };
+  const dayCell = (date) => {
+    const { remark } = aboutDay(date), nodes = [element("span", "", String(date.getDate()))];
+    if (remark) nodes.unshift(element("span", "c-remark", `${remark} `));
+    return { domNodes: nodes };
+  };
+
   // -- the widget
   const VIEWS = { day: "resourceTimelineDay", week: "timeGridWeek", month: "dayGridMonth" };
   const options = () => ({
@@ -264,6 +311,8 @@
     slotHeight: 28,
     slotWidth: 40,
     scrollTime: "07:00",
+    customScrollbars: true,
+    ...(setup.view === "month" ? { dayCellFormat: dayCell, dayPopoverFormat: dayName } : { dayHeaderFormat: dayHead, dayHeaderAriaLabelFormat: dayName }),
     slotEventOverlap: false,
     slotLabelFormat: (time) => clock(time),
     allDayContent: words.allDay,
@@ -299,17 +348,22 @@
   const start = async () => {
     try {
       if (setup.view === "day") resources = (await ask(setup.resources)).resources;
-    } catch { showList(); return; }
-    box.hidden = false;
-    if (hint) hint.hidden = false;
-    widget = window.EventCalendar.create(box, options());
+      show(true);
+      widget = window.EventCalendar.create(box, options());
+    } catch (error) {
+      widget = null;
+      show(false);
+      box.replaceChildren();
+      console.error(error);
+    }
   };
   // A phone has the list: there a finger scrolls, and a line of a day is too short to be read.
   const wide = window.matchMedia("(min-width: 48rem)");
   const decide = () => {
     if (wide.matches && !widget) start();
-    else if (widget) { box.hidden = !wide.matches; if (hint) hint.hidden = !wide.matches; }
+    else if (widget) show(wide.matches);
   };
   decide();
   wide.addEventListener("change", decide);
+  window.addEventListener("resize", () => { if (widget && wide.matches && setup.view === "day") fit(); });
 })();

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from scheduling import booking
-from scheduling.models import OpeningHours, RoomReservation, StaffReservation
+from scheduling.models import OpeningException, OpeningHours, RoomReservation, StaffReservation
 from scheduling.slots import Span, whole_days
 from sessions_app import calendar, workflow
 from sessions_app.actions import appoint, people, request, shift
@@ -151,6 +151,16 @@ def test_each_reader_is_told_of_their_own_and_nothing_else(browse, week):
     assert [row["extendedProps"]["who"] for row in rows] == [[]]
     lines = browse(studio.photographer).get(RESOURCES).json()["resources"]
     assert [each["id"] for each in lines] == [f"p-{studio.photographer.pk}"]
+    lines = browse(studio.editor).get(RESOURCES).json()["resources"]
+    assert [each["extendedProps"]["kind"] for each in lines] == ["person"]
+    assert reverse("feed-list") not in browse(studio.editor).get(PAGE).content.decode()
+    # Who moves nothing is not told how to.
+    hints = {
+        name: "calendar-hint" in browse(user).get(PAGE).content.decode()
+        for name, user in readers.items()
+        if name != "no role"
+    }
+    assert {name for name, has in hints.items() if has} == {"coordinator", "admin", "artist"}
     assert {f"r-{studio.room.pk}", f"p-{week.artist.pk}", "none"} <= {
         each["id"] for each in browse(studio.coordinator).get(RESOURCES).json()["resources"]
     }
@@ -163,6 +173,8 @@ def test_an_event_says_what_it_is_and_what_its_reader_may_do(browse, week):
     assert row["resourceIds"] == [f"r-{studio.room.pk}", f"p-{studio.photographer.pk}"]
     assert row["startEditable"] and row["durationEditable"]
     more = row["extendedProps"]
+    # Days in the server's words; the reason why it stays is of what stays.
+    assert (more["day"], more["lastDay"], more["fixed"]) == ("Mon 8 Mar 2027", "", "")
     assert (more["state"], more["who"], more["place"]) == ("Request", [studio.photographer.full_name], studio.room.name)
     # Kept for the client until then; the office alone is told.
     assert more["held"] and "held" in row["classNames"]
@@ -197,7 +209,7 @@ def test_the_filter_narrows_it_for_the_office_alone(browse, week):
     assert TATTOO not in week.seen_by(studio.coordinator, status=workflow.REQUEST)
     week.shoot.cancel(by=studio.coordinator, now=studio.now, reason="Ill", initiator="client")
     assert SHOOT not in week.seen_by(studio.coordinator)
-    assert SHOOT in week.seen_by(studio.coordinator, status=workflow.CANCELED)
+    assert set(week.seen_by(studio.coordinator, status=workflow.CANCELED)) == {SHOOT}
     # A photographer who names somebody else gets their own, as ever.
     assert set(week.seen_by(week.other, person_id=studio.photographer.pk, room_id=studio.room.pk)) == {OFF}
 
@@ -232,7 +244,9 @@ def test_the_page_leaves_out_what_cannot_be_meant_and_says_so(browse, week):
     browser = browse(week.studio.coordinator)
     page = browser.get(PAGE, {"view": "year", "date": "2027-02-31", "room": "x", "person": "-1", "state": "?"})
     assert page.status_code == 200
-    assert page.content.decode().count("was left out of the filter") == 5
+    assert page.content.decode().count("was left out of the filter") == 4
+    # What was asked for is said again, and not as a program would.
+    assert "“2027-02-31” is no day of the calendar: today is shown." in page.content.decode()
     for view in ("day", "week", "month", "list"):
         for edge in ("1990-01-01", "2199-12-31"):
             assert browser.get(PAGE, {"view": view, "date": edge}).status_code == 200
@@ -298,6 +312,46 @@ def test_closed_hours_come_with_the_events(browse, week):
     ]
 
 
+def test_a_day_shows_its_open_hours_and_what_is_booked_beside_them(browse, week):
+    def hours(day: str = "2027-03-08") -> list[int]:
+        after = date.fromisoformat(day) + timedelta(days=1)
+        found = feed(browse(week.studio.coordinator), start=day, end=after.isoformat()).json()["hours"]
+        return [found["from"], found["to"]]
+
+    # Nobody has said when it is open: an ordinary day.
+    assert hours() == [8, 20]
+    OpeningHours.objects.create(weekday=0, opens="08:30", closes="13:00")
+    OpeningHours.objects.create(weekday=0, opens="14:00", closes="18:00")
+    assert hours() == [8, 18]
+    week.request("06:00", "07:15", title="Dawn", photographer_ids=(), room_id=None)
+    assert hours() == [6, 18]
+    # Over midnight: what there is of it on each day.
+    week.request("22:00", "02:30", day=date(2027, 3, 10), title="Night", photographer_ids=(), room_id=None)
+    assert (hours("2027-03-10"), hours("2027-03-11")) == ([8, 24], [0, 20])
+    OpeningHours.objects.create(weekday=2, opens="00:00", closes="00:00")
+    assert hours("2027-03-10") == [0, 24]
+
+
+def test_a_day_that_differs_is_named_in_the_calendar_and_in_the_list(browse, week):
+    OpeningHours.objects.create(weekday=0, opens="08:00", closes="18:00")
+    OpeningException.objects.create(day=date(2027, 3, 9), note="Feriado")
+    OpeningException.objects.create(day=MONDAY, opens="08:00", closes="12:00", note="Half a day")
+    browser = browse(week.studio.coordinator)
+    for view in ("week", "month", "list"):
+        page = browser.get(PAGE, {"view": view, "date": "2027-03-08"})
+        drawn = page.context["widget"]["days"]
+        assert drawn["2027-03-09"] == {"words": "Tue 9 Mar 2027", "remark": "Closed: Feriado", "isClosed": True}
+        assert (drawn["2027-03-08"]["remark"], drawn["2027-03-08"]["isClosed"]) == ("08:00 to 12:00: Half a day", False)
+        # The holiday has its place in the list, with nothing on it.
+        assert [(on.day, len(rows), remark) for on, rows, remark in page.context["days"]] == [
+            (8, 4, "08:00 to 12:00: Half a day"),
+            (9, 0, "Closed: Feriado"),
+        ]
+        assert "Closed: Feriado" in page.content.decode()
+    # A month is drawn with the weeks in which it begins and ends.
+    assert len(browser.get(PAGE, {"view": "month", "date": "2027-03-08"}).context["widget"]["days"]) == 35
+
+
 def test_it_asks_the_same_however_much_there_is(browse, week):
     studio = week.studio
 
@@ -330,6 +384,17 @@ def test_of_too_much_the_first_is_shown_and_the_rest_is_said(browse, week, monke
     assert answer["truncated"] and "choose fewer days" in answer["message"]
     assert [each["id"] for each in answer["events"] if each["extendedProps"]["kind"] == "appointment"]
     assert week.shoot.code not in [each["id"] for each in answer["events"]]
+    monkeypatch.setattr(calendar, "MOST", 3000)
+    ada, days = person(Role.PHOTOGRAPHER, full_name="Ada Ruiz"), whole_days(MONDAY - timedelta(days=1), MONDAY)
+    booking.block(staff_id=ada.pk, span=days, by=None, now=week.studio.now)
+    assert not feed(browse(week.studio.coordinator)).json()["truncated"]
+    monkeypatch.setattr(calendar, "MOST_OFF", 1)
+    answer = feed(browse(week.studio.coordinator)).json()
+    assert answer["truncated"] and answer["message"]
+    # The first by time, not by when somebody wrote it down.
+    assert [each["extendedProps"]["who"] for each in answer["events"] if each["extendedProps"]["kind"] == "off"] == [
+        ["Ada Ruiz"]
+    ]
 
 
 # -- moving ------------------------------------------------------------------------------------------------------------
@@ -476,6 +541,7 @@ def test_only_who_may_moves_it(browse, week):
     locked = Session.objects.get(pk=walk.session.pk)
     (event,) = calendar.agenda(studio.coordinator, locked.span, now=walk.now).events
     assert (event.may_move, event.may_give) == (False, True)
+    assert event.fixed == "A session that is assigned cannot be changed any more."
     refused = drop(browse(studio.coordinator), locked, end=(locked.ends_at + timedelta(hours=1)).isoformat())
     assert (refused.status_code, refused.json()["code"]) == (422, "IMMUTABLE_SESSION")
     form = browse(studio.coordinator).get(reverse("calendar-shift", args=[locked.code])).content.decode()
@@ -519,6 +585,34 @@ def test_somebody_and_a_room_come_to_a_session_that_has_nobody(browse, week):
     assert "outside the opening hours" in answer.json()["message"]
     (row,) = people.current(bare)
     assert row.span == bare.span
+
+
+def test_a_client_who_was_told_the_time_is_to_be_told_the_other_one(browse, week):
+    words = "The client is not written to about it: tell them."
+    studio = week.studio
+    browser = browse(studio.coordinator)
+    assert words not in drop(browser, week.shoot, end="2027-03-08T17:00").json()["message"]
+    walk = studio.walk(workflow.CONFIRMED, when=studio.when(days=30))
+    session = Session.objects.get(pk=walk.session.pk)
+    assert words in browser.get(reverse("calendar-shift", args=[session.code])).content.decode()
+    assert words in browser.get(reverse("session-edit", args=[session.code])).content.decode()
+    later = session.ends_at + timedelta(hours=1)
+    assert words in drop(browser, session, end=later.isoformat()).json()["message"]
+    session.refresh_from_db()
+    # Who comes is the studio's own affair.
+    assert words not in drop(browser, session, to_resource=f"p-{week.other.pk}").json()["message"]
+    typed = {
+        "session_type": session.session_type,
+        "session_date": session.session_date,
+        "start_time": session.start_time.strftime("%H:%M"),
+        "end_time": (session.local_end + timedelta(hours=1)).strftime("%H:%M"),
+    }
+    answer = browser.post(reverse("session-edit", args=[session.code]), typed, headers=MACHINE)
+    assert words in answer.json()["message"]
+    assert (
+        words
+        not in browser.post(reverse("session-edit", args=[session.code]), typed, headers=MACHINE).json()["message"]
+    )
 
 
 def test_what_is_over_stays_where_it_is(browse, week):
