@@ -37,7 +37,7 @@ class When:
     end_time: time
 
     def span(self) -> Span:
-        """Raises ``InvalidInput`` for a time that a DST change skips, and for more than 24 hours."""
+        """Raises ``InvalidInput`` for a time that a DST change skips, and for more hours than the setting."""
         try:
             span = local_span(self.session_date, self.start_time, self.end_time)
         except (ValueError, OverflowError) as wrong:
@@ -52,7 +52,7 @@ class At:
     exactly: Span
 
     def span(self) -> Span:
-        """Raises ``InvalidInput`` for more than 24 hours."""
+        """Raises ``InvalidInput`` for more hours than the setting."""
         return _believed(self.exactly)
 
 
@@ -63,7 +63,9 @@ def no_such_time() -> InvalidInput:
 
 def _believed(span: Span) -> Span:
     if span.duration > timedelta(hours=STUDIO.max_session_hours):
-        raise InvalidInput(_("A session lasts 24 hours at most."), field="end_time")
+        raise InvalidInput(
+            _("A session lasts %(hours)d hours at most.") % {"hours": STUDIO.max_session_hours}, field="end_time"
+        )
     return span
 
 
@@ -172,7 +174,7 @@ def _email_known(client: Client) -> InvalidInput:
 def edit(
     session: Session,
     *,
-    when: When,
+    when: When | At,
     by: "User",
     now: datetime,
     session_type: str | None = None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -13,11 +13,10 @@ from scheduling.slots import Span, lasting, moved_with
 from sessions_app import holds, sentences
 from sessions_app.actions import appoint, people, request
 from sessions_app.actions.reach import locked_for, touch
-from sessions_app.actions.request import When
+from sessions_app.actions.request import At
 from sessions_app.models import Session
 from sessions_app.models.session import lock_session
 from studio import audit
-from studio.conf import STUDIO
 from studio.errors import InvalidInput, InvalidStateTransition
 from studio.roles import Perm
 
@@ -62,23 +61,6 @@ class Shift:
         return [*self.instead.values(), *([self.added] if self.added is not None else [])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exactly(When):
-    """Two instants, which say more than a date and two times in the hour that the clocks repeat."""
-
-    instants: Span
-
-    @classmethod
-    def at(cls, span: Span) -> "Exactly":
-        start, end = span.start.astimezone(STUDIO.zone), span.end.astimezone(STUDIO.zone)
-        return cls(session_date=start.date(), start_time=start.time(), end_time=end.time(), instants=span)
-
-    def span(self) -> Span:
-        if self.instants.duration > timedelta(hours=STUDIO.max_session_hours):
-            raise InvalidInput(_("A session lasts 24 hours at most."), field="end_time")
-        return self.instants
-
-
 def shift(session: Session, *, to: Shift, seen: Span, by: "User", now: datetime) -> Session:
     """Another time, another room, other people in one act: one refusal leaves everything as it was.
 
@@ -110,7 +92,7 @@ def _shift_shoot(session: Session, to: Shift, *, by: "User", now: datetime) -> S
     if new != old:
         if changes_room:
             booking.release_room(session_id=session.pk, now=now)
-        session = request.edit(session, when=Exactly.at(new), by=by, now=now)
+        session = request.edit(session, when=At(new), by=by, now=now)
     for row in going:
         coming = booking.reserve_staff(
             session_id=session.pk,

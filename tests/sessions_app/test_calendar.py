@@ -15,7 +15,7 @@ from scheduling.models import OpeningException, OpeningHours, RoomReservation, S
 from scheduling.slots import Span, whole_days
 from sessions_app import calendar, workflow
 from sessions_app.actions import appoint, people, request, shift
-from sessions_app.actions.request import When
+from sessions_app.actions.request import At, When
 from sessions_app.calendar import Filters
 from sessions_app.models import Session
 from studio.conf import STUDIO
@@ -283,7 +283,7 @@ def test_the_wall_shows_an_end_after_the_start_when_the_clocks_go_back(browse):
         session = week.request("01:45", "02:45", day=day, title="Night")
         start = session.starts_at
         span = Span(start, start + timedelta(minutes=30))
-        request.edit(session, when=shift.Exactly.at(span), by=week.studio.coordinator, now=week.studio.now)
+        request.edit(session, when=At(span), by=week.studio.coordinator, now=week.studio.now)
         answer = feed(browse(week.studio.coordinator), start="2027-11-07", end="2027-11-08").json()
         row = {each["id"]: each for each in answer["events"]}[session.code]
         assert (row["start"], row["end"]) == ("2027-11-07T01:45:00", "2027-11-07T02:15:00")
@@ -498,6 +498,12 @@ def test_an_old_calendar_takes_nobodys_change_back(browse, week):
     answer = drop(browser, week.shoot, from_resource=own, to_resource=f"p-{week.other.pk}")
     assert answer.status_code == 422
     assert "not on the session any more" in answer.json()["message"]
+
+
+def test_a_drag_is_as_long_as_the_setting_allows(browse, week):
+    with STUDIO.overridden(max_session_hours=3):
+        answer = drop(browse(week.studio.coordinator), week.shoot, end="2027-03-08T17:30")
+    assert (answer.status_code, answer.json()["message"]) == (422, "A session lasts 3 hours at most.")
 
 
 @pytest.mark.parametrize(
