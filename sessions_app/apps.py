@@ -22,5 +22,5 @@ class SessionsConfig(AppConfig):
         register_reach("sessions_app.session", notices.open_to)
         # What waits for somebody: payments to verify and refunds to pay out.
         navigation.register_badge(
-            "payment-list", lambda user: Payment.objects.pending().filter(session__deleted_at__isnull=True).count()
+            "payment-list", lambda user: Payment.objects.pending().filter(session__deleted_at__isnull=True)
         )

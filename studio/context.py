@@ -20,7 +20,7 @@ class Shell:
     """The frame around a page: where one can go, who one is, what waits.
 
     Each part is computed when a template asks for it, once: a fragment that does not extend the base costs
-    nothing. A whole page costs three queries at the most: roles, unread notices, and one badge.
+    nothing. A whole page costs two queries, the roles and all figures at once, and an Admin's one more: the jobs' runs.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -48,7 +48,10 @@ class Shell:
     def links(self) -> list[Link]:
         if self.user is None:
             return []
-        return navigation.links_for(self.user, counts={"notice-list": self.unread})
+        # Here, because models can only be imported once Django is set up.
+        from studio import notices
+
+        return navigation.links_for(self.user, figures={"notice-list": notices.unread(self.user)})
 
     @cached_property
     def here(self) -> str:
@@ -82,15 +85,10 @@ class Shell:
             return None
         return next(iter(navigation.links_for(self.user, navigation.PRIMARY)), None)
 
-    @cached_property
+    @property
     def unread(self) -> int:
         """How many notices the person has not read."""
-        if self.user is None or not self.notices_url:
-            return 0
-        # Here, because models can only be imported once Django is set up.
-        from studio.notices import unread_count
-
-        return unread_count(self.user)
+        return next((link.count for link in self.links if link.name == "notice-list"), 0)
 
     @cached_property
     def role(self) -> str:

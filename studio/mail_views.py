@@ -205,7 +205,7 @@ def outbox_resend_many(request: HttpRequest) -> HttpResponse:
             return redirect(back(request, reverse("outbox-list")))
         rows = rows.filter(pk__in=ids)
     count = outbox.send_again(rows.order_by("-created_at", "-pk")[:AT_ONCE], by=request.user, now=timezone.now())
-    left = outbox.given_up()
+    left = outbox.given_up().count()
     text = ngettext("%(count)d e-mail is sent again.", "%(count)d e-mails are sent again.", count) % {"count": count}
     if left and request.POST.get("all"):
         text += " " + ngettext("%(n)d is still given up.", "%(n)d are still given up.", left) % {"n": left}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, QuerySet, Value
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -93,32 +94,48 @@ PRIMARY: tuple[Entry, ...] = (
 # So many fit beside each other on a phone of 360 px; with more, the last place opens the rest.
 PHONE_PLACES = 5
 
-_badges: dict[str, Callable[[Any], int]] = {}
+# A figure, or the rows that are to be counted.
+Figure = int | QuerySet
+_badges: dict[str, Callable[[Any], Figure]] = {}
 
 
-def register_badge(url_name: str, count: Callable[[Any], int]) -> None:
-    """Show `count(user)` beside the entry of this name, when it is not 0.
+def register_badge(url_name: str, figure: Callable[[Any], Figure]) -> None:
+    """Show `figure(user)` beside the entry of this name, when it is not 0.
 
-    Called on each full page for those who see the entry: one cheap query at the most.
+    Called on each full page for those who see the entry: one cheap query at the most. Rows are counted in one query
+    with those of the other entries.
     """
-    _badges[url_name] = count
+    _badges[url_name] = figure
 
 
-def links_for(user: Any, entries: Iterable[Entry] = ENTRIES, *, counts: Mapping[str, int] | None = None) -> list[Link]:
-    """The entries that this person sees, with their addresses and figures. `counts` are already known ones."""
-    known = counts or {}
-    links = []
-    for entry in entries:
-        url = address(entry.url_name)
-        if not url or not entry.is_for(user):
-            continue
-        if entry.url_name in known:
-            count = known[entry.url_name]
-        else:
-            ask = _badges.get(entry.url_name)
-            count = ask(user) if ask else 0
-        links.append(Link(entry.url_name, entry.label, entry.icon, url, entry.phone, count))
-    return links
+def links_for(
+    user: Any, entries: Iterable[Entry] = ENTRIES, *, figures: Mapping[str, Figure] | None = None
+) -> list[Link]:
+    """The entries that this person sees, with their addresses and figures. `figures` are already known ones."""
+    addresses = {entry: address(entry.url_name) for entry in entries}
+    seen = [entry for entry, url in addresses.items() if url and entry.is_for(user)]
+    known = dict(figures or {})
+    for name in (entry.url_name for entry in seen):
+        if name in _badges and name not in known:
+            known[name] = _badges[name](user)
+    counts = _counted({entry.url_name: known.get(entry.url_name, 0) for entry in seen})
+    return [
+        Link(entry.url_name, entry.label, entry.icon, addresses[entry], entry.phone, counts[entry.url_name])
+        for entry in seen
+    ]
+
+
+def _counted(figures: Mapping[str, Figure]) -> dict[str, int]:
+    """The rows counted, all of them in one query."""
+    counts = {name: 0 if isinstance(each, QuerySet) else each for name, each in figures.items()}
+    parts = [
+        each.order_by().values(of=Value(name)).annotate(rows=Count("pk")).values_list("of", "rows")
+        for name, each in figures.items()
+        if isinstance(each, QuerySet)
+    ]
+    if parts:
+        counts.update(parts[0].union(*parts[1:], all=True))
+    return counts
 
 
 def for_phone(links: Iterable[Link]) -> tuple[list[Link], list[Link]]:

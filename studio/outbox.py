@@ -668,9 +668,9 @@ def search(text: str) -> QuerySet[OutgoingEmail]:
     return OutgoingEmail.objects.filter(found)
 
 
-def given_up() -> int:
-    """How many e-mails wait for somebody to look at them."""
-    return OutgoingEmail.objects.filter(status=Status.DEAD).count()
+def given_up() -> QuerySet[OutgoingEmail]:
+    """The e-mails that wait for somebody to look at them."""
+    return OutgoingEmail.objects.filter(status=Status.DEAD)
 
 
 def _known(language: str) -> str:

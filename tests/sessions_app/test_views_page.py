@@ -49,9 +49,6 @@ def page(user, session, **headers):
     return browser(user).get(reverse("session-page", args=[session.code]), headers=headers)
 
 
-# Of an Admin, whose frame asks for two figures more than a coordinator's.
-BUDGET = 17
-
 AS_JSON = {"accept": "application/json"}
 
 
@@ -280,7 +277,7 @@ def test_the_page_costs_the_same_however_much_there_is_to_tell(studio):
         session.confirm(by=studio.coordinator, now=walk.now)
     after = [queries(user, session) for user in readers]
     assert before == after
-    assert max(after) <= BUDGET
+    assert max(after) <= 15
     assert OutgoingEmail.objects.filter(about_id=session.pk).count() >= 10
 
 
@@ -289,7 +286,7 @@ def test_every_state_stays_within_the_budget(studio, status):
     session = studio.walk(status).session
     for user in (studio.coordinator, studio.admin, studio.photographer, studio.editor):
         if type(session).objects.visible_to(user).filter(pk=session.pk).exists():
-            assert queries(user, session) <= BUDGET
+            assert queries(user, session) <= 15
 
 
 def test_every_effect_of_the_table_has_its_sentence():
