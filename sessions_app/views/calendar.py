@@ -62,15 +62,16 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
     shown = _read(request, now)
     known = hours.load(*shown.drawn)
     agenda = calendar.agenda(user, shown.span, now=now, filters=shown.filters, known=known).first(ROWS)
+    days = _days(agenda, shown, known)
     context = {
         "page_title": _("Calendar"),
         "shown": shown,
         "agenda": agenda,
-        "days": _days(agenda, shown, known),
+        "days": days,
         "cut": _cut_words(ROWS) if agenda.is_cut else "",
         "views": [Chip(label, _address(request, view=name), shown.view == name) for name, label in VIEWS.items()],
         "people": _people_chips(request, shown) if shown.sees_all else [],
-        "today_url": _address(request, date=""),
+        "today_url": _address(request, date="") + _anchor([on for on, _rows, _remark in days], shown.today),
         "back_url": _address(request, date=shown.before.isoformat()),
         "on_url": _address(request, date=shown.after.isoformat()),
         "clear_url": _address(request, room="", person="", state=""),
@@ -318,6 +319,12 @@ def _address(request: HttpRequest, **changes: str) -> str:
     for name, value in changes.items():
         query.setlist(name, [value] if value else [])
     return f"{reverse('calendar')}?{query.urlencode()}" if query else reverse("calendar")
+
+
+def _anchor(days: list[date], today: date) -> str:
+    """Of a list that has begun before today, the place of today or of what comes next."""
+    found = next((on for on in days if on >= today), None)
+    return f"#day-{found.isoformat()}" if found is not None and days[0] < today else ""
 
 
 def _people_chips(request: HttpRequest, shown: Shown) -> list[Chip]:

@@ -8,10 +8,10 @@
 
   const box = document.getElementById("calendar"), region = document.getElementById("calendar-say");
   const list = document.getElementById("calendar-list"), source = document.getElementById("calendar-data");
-  const panel = document.getElementById("calendar-panel"), hint = document.querySelector(".calendar-hint");
+  const panel = document.getElementById("calendar-panel"), hint = document.querySelector(".calendar-hint"), skip = document.getElementById("calendar-skip");
   if (!box || !region || !source) return;
   // The list stands until the calendar has been drawn, and again when that fails.
-  const show = (isDrawn) => { box.hidden = !isDrawn; if (hint) hint.hidden = !isDrawn; list.classList.toggle("is-drawn", isDrawn); };
+  const show = (isDrawn) => { box.hidden = !isDrawn; if (hint) hint.hidden = !isDrawn; list.classList.toggle("is-drawn", isDrawn); skip.hash = isDrawn ? "calendar" : "calendar-list"; };
   if (!window.EventCalendar || !window.AtelierMoving) return;
 
   const setup = JSON.parse(source.textContent), words = box.dataset;
@@ -239,7 +239,8 @@
     message.lastChild.before(undo);
   };
   const onDrop = (info) => {
-    const { start, end } = info.oldEvent.extendedProps;
+    const { start, end, mayMove, fixed } = info.oldEvent.extendedProps;
+    if (!mayMove && fixed && !isNothing(info.delta)) { info.revert(); announce(fixed, "error"); return; }
     if (isNothing(info.delta)) { if (info.newResource) dropped(info); else info.revert(); return; }
     dropped(info, plus(start, info.delta), plus(end, info.delta));
   };
@@ -285,7 +286,10 @@
   const dayName = (date) => { const { words: name, remark } = aboutDay(date); return remark ? `${name}, ${remark}` : name; };
   const dayCell = (date) => {
     const { remark } = aboutDay(date), nodes = [element("span", "", String(date.getDate()))];
-    if (remark) nodes.unshift(element("span", "c-remark", `${remark} `));
+    if (remark) {
+      nodes.unshift(element("span", "c-remark", `${remark} `));
+      nodes[0].title = remark;
+    }
     return { domNodes: nodes };
   };
 

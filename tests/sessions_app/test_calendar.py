@@ -18,6 +18,7 @@ from sessions_app.actions import appoint, people, request, shift
 from sessions_app.actions.request import At, When
 from sessions_app.calendar import Filters
 from sessions_app.models import Session
+from sessions_app.views import calendar as views
 from studio.conf import STUDIO
 from studio.errors import PhotographerNotAvailable, RoomNotAvailable
 from studio.models import Notice, User
@@ -256,6 +257,14 @@ def test_the_page_leaves_out_what_cannot_be_meant_and_says_so(browse, week):
         assert words in page
     assert reverse("calendar-shift", args=[week.shoot.code]) in page
     assert reverse("appointment-edit", args=[week.tattoo.code]) in page
+
+
+def test_today_leads_to_its_place_in_a_list_that_began_before():
+    today = date(2027, 3, 8)
+    before, later = date(2027, 3, 1), date(2027, 3, 10)
+    assert views._anchor([before, today, later], today) == "#day-2027-03-08"
+    assert views._anchor([before, later], today) == "#day-2027-03-10"
+    assert [views._anchor(days, today) for days in ([], [before], [later], [today, later])] == ["", "", "", ""]
 
 
 def test_what_began_before_the_window_and_lasts_into_it_is_shown(week):
