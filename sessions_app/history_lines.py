@@ -48,10 +48,10 @@ def change_in_words(row: AuditEvent) -> Event:
 
 
 def _extended(details: Mapping[str, Any]) -> str:
-    return _("Held until %(until)s instead of %(before)s") % {
-        "until": sentences.local(details["until"]),
-        "before": sentences.local(details["before"]),
-    }
+    until, before = sentences.local(details["until"]), sentences.local(details["before"])
+    if until == before:  # for another reason
+        return _("Still held until %(until)s") % {"until": until}
+    return _("Held until %(until)s instead of %(before)s") % {"until": until, "before": before}
 
 
 def _released(details: Mapping[str, Any]) -> str:

@@ -18,8 +18,9 @@ from sessions_app import story, workflow
 from sessions_app.actions import hold, pay, people, price, request
 from sessions_app.consequences import TELLERS
 from sessions_app.effects import EFFECTS
+from sessions_app.history_lines import HOLD_EXTENDED, change_in_words
 from studio.conf import STUDIO
-from studio.models import OutgoingEmail
+from studio.models import AuditEvent, OutgoingEmail
 from studio.roles import Role
 from studio.templatetags.atelier import day, moment
 from tests.factories.domain import ItemFactory, Studio, person
@@ -210,6 +211,8 @@ def test_the_office_reads_in_the_history_what_became_of_the_hold_and_of_the_time
         ("Request written down", ""),
     ]
     assert {event.by for event in events} == {studio.coordinator.full_name}
+    again = AuditEvent(event=HOLD_EXTENDED, details={"until": usual.isoformat(), "before": usual.isoformat()})
+    assert change_in_words(again).title == f"Still held until {moment(usual)}"
     assert told in page(studio.coordinator, session).content.decode()
 
 
