@@ -48,11 +48,13 @@ def shift_appointment(
 class Shift:
     """What a session gets instead of what it has; what is not given stays.
 
-    ``instead``: who comes, by who goes. ``added`` comes to a session that has nobody yet.
+    ``room_was``: the room that the change began from, where that is known. ``instead``: who comes, by who goes.
+    ``added`` comes to a session that has nobody yet.
     """
 
     span: Span | None = None
     room_id: int | None = None
+    room_was: int | None = None
     instead: Mapping[int, int] = field(default_factory=dict)
     added: int | None = None
 
@@ -72,6 +74,8 @@ def shift(session: Session, *, to: Shift, seen: Span, by: "User", now: datetime)
         session = locked_for(session, by=by, perm=Perm.SESSION_VIEW_OWN)
         if _in_utc(session.span) != _in_utc(seen):
             raise _moved_meanwhile(session)
+        if to.room_id is not None and to.room_was not in (None, session.room_id):
+            raise _in_another_room()
         if to.span is not None:
             to = replace(to, span=_in_utc(to.span))
         if session.is_appointment:
@@ -147,6 +151,11 @@ def _artist(session: Session, to: Shift) -> int | None:
 def _in_utc(span: Span) -> Span:
     """Local times of the hour that the clocks repeat are equal to no other time, as Python compares them."""
     return Span(span.start.astimezone(UTC), span.end.astimezone(UTC))
+
+
+def _in_another_room() -> InvalidStateTransition:
+    text = _("Somebody gave it another room meanwhile. Look again, then move it.")
+    return InvalidStateTransition(text, details={"failed": ["moved_meanwhile"]})
 
 
 def _moved_meanwhile(session: Session) -> InvalidStateTransition:

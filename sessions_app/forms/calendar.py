@@ -149,7 +149,7 @@ class DragForm(SeenSpanForm):
         kind, pk = _parted(new)
         old_kind, old_pk = _parted(old or "none")
         if kind == "r" and old_kind in ("r", ""):
-            return {"room_id": pk}
+            return {"room_id": pk, "room_was": old_pk}
         if kind == "p" and old_kind == "p":
             return {"instead": {old_pk: pk}}
         if kind == "p" and not old_kind:
@@ -170,6 +170,7 @@ class MoveForm(SeenSpanForm):
     start_time = clock(gettext_lazy("Starts"))
     end_time = clock(gettext_lazy("Ends"), help_text=gettext_lazy("Not after the start: it ends on the next day."))
     room = forms.ModelChoiceField(label=gettext_lazy("Room"), queryset=None, required=False)
+    seen_room = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     field_order = ("session_date", "start_time", "end_time", "room")
 
@@ -233,10 +234,12 @@ class MoveForm(SeenSpanForm):
     def shift(self) -> Shift:
         """Raises ``InvalidInput`` for a time that does not exist."""
         chosen = {self.places[name]: self.cleaned_data[name] for name in self.places if self.cleaned_data[name]}
-        room = self.cleaned_data.get("room")
+        room, room_was = self.cleaned_data.get("room"), self.cleaned_data["seen_room"]
+        is_other = room is not None and room.pk not in (room_was, self.session.room_id)
         return Shift(
             span=self._when(),
-            room_id=room.pk if room is not None and room.pk != self.session.room_id else None,
+            room_id=room.pk if is_other else None,
+            room_was=room_was,
             instead={old: new for old, new in chosen.items() if old is not None},
             added=chosen.get(None),
         )
@@ -262,6 +265,7 @@ def _initial(session: Session) -> dict[str, Any]:
         "room": session.room_id,
         "seen_start": session.starts_at.isoformat(),
         "seen_end": session.ends_at.isoformat(),
+        "seen_room": session.room_id,
     }
 
 

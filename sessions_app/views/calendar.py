@@ -169,6 +169,9 @@ def _form(request: HttpRequest, session: Session) -> HttpResponse:
             fresh = Session.objects.get(pk=session.pk)
             form.data = form.data.copy()
             form.data["seen_start"], form.data["seen_end"] = fresh.starts_at.isoformat(), fresh.ends_at.isoformat()
+            if form.data.get("room") == form.data.get("seen_room"):
+                form.data["room"] = fresh.room_id or ""
+            form.data["seen_room"] = fresh.room_id or ""
             raise error
 
     def context() -> dict[str, Any]:

@@ -495,6 +495,18 @@ def test_an_old_calendar_takes_nobodys_change_back(browse, week):
     assert page.status_code == 409
     assert week.shoot.starts_at.isoformat() in page.content.decode()
     assert "09:00" in page.content.decode()
+    # Who had the old room before them changes the time, and leaves the room to who gave it.
+    second, third = RoomFactory(), RoomFactory()
+    people.give_room(week.shoot, room_id=second.pk, by=studio.coordinator, now=studio.now)
+    week.shoot.refresh_from_db()
+    now_seen = {"seen_start": week.shoot.starts_at.isoformat(), "seen_end": week.shoot.ends_at.isoformat()}
+    typed |= {**now_seen, "start_time": "09:30", "end_time": "12:00", "seen_room": studio.room.pk}
+    address = reverse("calendar-shift", args=[old.code])
+    assert browser.post(address, typed, headers=MACHINE).status_code == 200
+    week.shoot.refresh_from_db()
+    assert (week.shoot.room, week.shoot.starts_at) == (second, at(MONDAY, "09:30"))
+    answer = drop(browser, week.shoot, from_resource=f"r-{studio.room.pk}", to_resource=f"r-{third.pk}")
+    assert (answer.status_code, answer.json()["details"]["failed"]) == (409, ["moved_meanwhile"])
     # The photographer went meanwhile: whoever drags their line is told.
     people.reassign(
         week.shoot,
