@@ -52,6 +52,10 @@ def test_the_calendar_moves_refuses_and_is_worked_by_keyboard(
         # In the line of the room, then in the line of who comes.
         events = page.locator(f".ec-event[data-key='{paz.code}']")
         expect(events).to_have_count(2)
+        expect(page.locator(".calendar-hint")).to_be_visible()
+        expect(page.locator("#calendar-list")).to_be_hidden()
+        # All hours of the day are side by side.
+        assert page.locator(".ec-main").evaluate("each => each.scrollWidth <= each.clientWidth")
         hour = events.first.bounding_box()["width"] / 2
         lines = page.locator(".ec-row-head")
         height = lines.nth(2).bounding_box()["y"] - lines.nth(1).bounding_box()["y"]
@@ -98,6 +102,13 @@ def test_the_calendar_moves_refuses_and_is_worked_by_keyboard(
         carlos.go(f"/calendar/?view=month&date={tomorrow}")
         expect(page.locator(".ec-event").first).to_be_visible()
         carlos.look("calendar-month")
+        # What cannot be drawn leaves the list where it was.
+        page.route("**/calendar/events/**", lambda route: route.abort())
+        carlos.go(f"/calendar/?view=week&date={tomorrow}")
+        expect(page.locator("#calendar-say .error")).to_be_visible()
+        expect(page.locator("#calendar")).to_be_hidden()
+        expect(page.locator("#calendar-list")).to_contain_text("Retratos Paz")
+        carlos.complaints.clear()  # the browser notes the failure
 
     with Reader(browser, live_server.url, studio.coordinator, PHONE) as carlos:
         carlos.go(f"/calendar/?view=day&date={tomorrow}")
