@@ -312,7 +312,9 @@ def refuse_slip(span: Span) -> None:
 
 def _refuse_bad_span(span: Span) -> None:
     if span.duration > timedelta(hours=STUDIO.max_session_hours):
-        raise InvalidInput(_("A session lasts 24 hours at most."), field="end")
+        raise InvalidInput(
+            _("A session lasts %(hours)d hours at most.") % {"hours": STUDIO.max_session_hours}, field="end"
+        )
 
 
 def _hold(
