@@ -151,7 +151,8 @@ def _greet(patience: float) -> None:
 
 def _why(error: BaseException, patience: float) -> str:
     """The error without its text: a server's answer may quote what was sent to it."""
-    if isinstance(error, TimeoutError):
+    # smtplib calls a server that says nothing in time one that has hung up.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return _("no answer within %(n)s seconds") % {"n": f"{patience:g}"}
     if isinstance(error, ConnectionRefusedError):
         return _("it refuses connections")
