@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from sessions_app import serving
+from sessions_app import sentences, serving
 from sessions_app import terms as reckoning
 from sessions_app.actions import serve
 from sessions_app.feasibility import Answer, answer
@@ -52,7 +52,7 @@ def feasibility_hold(request: HttpRequest) -> HttpResponse:
                 "when": moment(session.held_until),
             }
         if session.total:
-            next_url, next_label = reverse("session-move", args=[session.code, "negotiate"]), _("Start negotiation")
+            next_url, next_label = reverse("session-move", args=[session.code, "negotiate"]), sentences.MOVES["negotiate"]
         else:
             next_url, next_label = reverse("session-lines", args=[session.code]), _("Say what is sold")
         text = with_warning(text, session.span)
