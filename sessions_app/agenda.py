@@ -58,9 +58,8 @@ class Refused:
 
 @dataclass(slots=True)
 class Agenda:
-    """Photographers and rooms by name, and what holds them from ``covers.start`` to ``covers.end``."""
+    """Photographers and rooms by name, and what holds them."""
 
-    covers: Span
     people: list[Person]
     rooms: list[Place]
     busy: dict[tuple[str, int], Busy] = field(default_factory=dict)
@@ -150,11 +149,13 @@ class Agenda:
 
 
 def load(first: date, last: date, *, exclude_session_id: int | None = None) -> Agenda:
-    """What there is and what holds it from one local day to another, and in the months around them: two queries.
+    """What there is and what holds it from one local day to another: two queries.
 
-    The months are whole so that it is known how much everybody has to do in each of them.
+    People's in whole months, so that it is known how much everybody has to do in each of them.
     """
-    covers = months(first, last).widened(timedelta(days=1), timedelta(days=2))
+    covers, whole = (
+        span.widened(timedelta(days=1), timedelta(days=2)) for span in (_days(first, last), months(first, last))
+    )
     rooms = Room.objects.exclude(status=RoomStatus.INACTIVE)
     there_is = rooms.values_list(Value(ROOM, TextField()), "pk", "name", "code", "status").union(
         photographers()
@@ -164,13 +165,12 @@ def load(first: date, last: date, *, exclude_session_id: int | None = None) -> A
     )
     found = sorted(there_is, key=lambda row: (row[2].casefold(), row[1]))
     agenda = Agenda(
-        covers=covers,
         people=[Person(pk, name) for kind, pk, name, _code, _status in found if kind == PERSON],
         rooms=[Place(pk, name, code, status) for kind, pk, name, code, status in found if kind == ROOM],
         exclude_session_id=exclude_session_id,
     )
     known = {(kind, pk) for kind, pk, *_rest in found}
-    for kind, pk, start, end, outside, is_session, begins, ends in _held(covers, exclude_session_id):
+    for kind, pk, start, end, outside, is_session, begins, ends in _held(covers, whole, exclude_session_id):
         if (kind, pk) in known:
             ways = (max(0, ticks(begins - start)), max(0, ticks(end - ends))) if outside else (0, 0)
             busy = agenda.busy.setdefault((kind, pk), Busy())
@@ -178,15 +178,15 @@ def load(first: date, last: date, *, exclude_session_id: int | None = None) -> A
     return agenda
 
 
-def _held(span: Span, exclude_session_id: int | None) -> Sequence[tuple[Any, ...]]:
+def _held(days: Span, months_: Span, exclude_session_id: int | None) -> Sequence[tuple[Any, ...]]:
     """Kind, whose, from when to when, out of the house, a session, and the session's own time of those out of it."""
     never = Value(False, BooleanField())
     outside = Case(When(session__session_type=workflow.EXTERNAL_SESSION, then=Value(True)), default=never)
     is_session = Case(When(session__isnull=False, then=Value(True)), default=never)
-    rooms = _holding(RoomReservation, span, exclude_session_id).values_list(
+    rooms = _holding(RoomReservation, days, exclude_session_id).values_list(
         Value(ROOM, TextField()), "room_id", Begins("during"), Ends("during"), never, is_session, *_no_time()
     )
-    people = _holding(StaffReservation, span, exclude_session_id).values_list(
+    people = _holding(StaffReservation, months_, exclude_session_id).values_list(
         Value(PERSON, TextField()),
         "staff_id",
         Begins("during"),
@@ -210,8 +210,17 @@ def _holding(reservations: Any, span: Span, exclude_session_id: int | None) -> Q
     return found
 
 
+def _days(first: date, last: date) -> Span:
+    """At the edges of the calendar, where nobody books, nothing is looked at."""
+    return whole_days(*_bookable(first, last))
+
+
+def _bookable(first: date, last: date) -> tuple[date, date]:
+    return min(max(first, EARLIEST), LATEST), min(max(last, EARLIEST), LATEST)
+
+
 def months(first: date, last: date) -> Span:
-    """The whole months of these days. At the edges of the calendar, where nobody books, nothing is looked at."""
-    first, last = (min(max(each, EARLIEST), LATEST) for each in (first, last))
+    """The whole months of these days."""
+    first, last = _bookable(first, last)
     end = (last.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     return whole_days(first.replace(day=1), end)

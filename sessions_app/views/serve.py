@@ -52,7 +52,8 @@ def feasibility_hold(request: HttpRequest) -> HttpResponse:
                 "when": moment(session.held_until),
             }
         if session.total:
-            next_url, next_label = reverse("session-move", args=[session.code, "negotiate"]), sentences.MOVES["negotiate"]
+            next_url = reverse("session-move", args=[session.code, "negotiate"])
+            next_label = sentences.MOVES["negotiate"]
         else:
             next_url, next_label = reverse("session-lines", args=[session.code]), _("Say what is sold")
         text = with_warning(text, session.span)
