@@ -86,7 +86,9 @@ def test_a_booking_outside_the_hours_is_made_and_warned_of_beforehand_and_afterw
         client.post(reverse("appointment-new"), appointment, follow=True),
     ):
         assert asked.status_code == 200
-        assert asked.text.count("closed: Day of the dead)") == 1, asked.request
+        # Where it was booked, the session's own page says it as well as what was done.
+        times = 2 if getattr(asked, "redirect_chain", []) else 1
+        assert asked.text.count("closed: Day of the dead)") == times, asked.request
     assert Session.objects.count() == 2
     # Back into the hours, nothing is said.
     session = Session.objects.get(session_type="Studio")

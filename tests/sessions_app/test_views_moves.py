@@ -88,6 +88,7 @@ def test_the_whole_path_can_be_walked_through_the_pages(studio):
         "estimated_delivery_date": answer.json()["session"]["estimated_delivery_date"],
         "payment_deadline": None,
         "changes_deadline": answer.json()["session"]["changes_deadline"],
+        "held_until": None,
     }
 
 
