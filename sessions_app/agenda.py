@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, DateTimeField, F, Q, QuerySet, TextField, Value, When
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    CharField,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce
 
 from scheduling.availability import held_for_room, photographers
@@ -26,6 +38,13 @@ from studio.errors import StudioError
 PERSON, ROOM = "person", "room"
 NOBODY = Busy()
 EARLIEST, LATEST = date(2, 1, 1), date(9998, 12, 31)
+
+
+class Ticks(Func):
+    """Microseconds since 1970, as ``scheduling.search.tick`` counts them."""
+
+    template = "(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint"
+    output_field = BigIntegerField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,35 +191,39 @@ def load(first: date, last: date, *, exclude_session_id: int | None = None) -> A
     known = {(kind, pk) for kind, pk, *_rest in found}
     for kind, pk, start, end, outside, is_session, begins, ends in _held(covers, whole, exclude_session_id):
         if (kind, pk) in known:
-            ways = (max(0, ticks(begins - start)), max(0, ticks(end - ends))) if outside else (0, 0)
+            ways = (max(0, begins - start), max(0, end - ends)) if outside else (0, 0)
             busy = agenda.busy.setdefault((kind, pk), Busy())
-            busy.add(tick(start), tick(end), outside=outside, is_session=is_session, ways=ways)
+            busy.add(start, end, outside=outside, is_session=is_session, ways=ways)
     return agenda
 
 
 def _held(days: Span, months_: Span, exclude_session_id: int | None) -> Sequence[tuple[Any, ...]]:
-    """Kind, whose, from when to when, out of the house, a session, and the session's own time of those out of it."""
+    """Kind, whose, from when to when, out of the house, a session, and the session's own time; times in ticks.
+
+    The database reckons them: to read thousands of moments as text took longer than all the rest.
+    """
+    begins, ends = Ticks(Begins("during")), Ticks(Ends("during"))
     never = Value(False, BooleanField())
     outside = Case(When(session__session_type=workflow.EXTERNAL_SESSION, then=Value(True)), default=never)
     is_session = Case(When(session__isnull=False, then=Value(True)), default=never)
     rooms = _holding(RoomReservation, days, exclude_session_id).values_list(
-        Value(ROOM, TextField()), "room_id", Begins("during"), Ends("during"), never, is_session, *_no_time()
+        Value(ROOM, TextField()), "room_id", begins, ends, never, is_session, _no_time(), _no_time()
     )
     people = _holding(StaffReservation, months_, exclude_session_id).values_list(
         Value(PERSON, TextField()),
         "staff_id",
-        Begins("during"),
-        Ends("during"),
+        begins,
+        ends,
         outside,
         is_session,
-        "session__starts_at",
-        "session__ends_at",
+        Ticks("session__starts_at"),
+        Ticks("session__ends_at"),
     )
     return sorted(rooms.order_by().union(people.order_by(), all=True), key=lambda row: row[2])
 
 
-def _no_time() -> tuple[Cast, Cast]:
-    return Cast(Value(None), DateTimeField()), Cast(Value(None), DateTimeField())
+def _no_time() -> Cast:
+    return Cast(Value(None), BigIntegerField())
 
 
 def _holding(reservations: Any, span: Span, exclude_session_id: int | None) -> QuerySet:
