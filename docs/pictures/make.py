@@ -135,6 +135,20 @@ def cancel(page: Page) -> None:
     page.locator("main textarea").blur()
 
 
+def serve(page: Page) -> None:
+    """A day for which too few photographers are free."""
+    address, begins = confirmed(page)
+    page.goto(
+        f"/serve/?session_type=External&first_day={begins[:10]}&start_time={begins[11:16]}"
+        "&duration=4+h&photographers=3&location=Antigua&travel=45"
+    )
+
+
+def calendar(page: Page) -> None:
+    page.goto("/calendar/?view=day")
+    page.wait_for_selector(".ec-event")
+
+
 def board(page: Page) -> None:
     page.goto("/appointments/")
 
@@ -148,6 +162,8 @@ def report(page: Page) -> None:
 # Each picture: who looks, on what, at which page.
 PICTURES: dict[str, tuple[str, tuple[int, int], Callable[[Page], None]]] = {
     "home": ("carlos", DESK, home),
+    "serve": ("carlos", (1440, 1000), serve),
+    "calendar": ("carlos", DESK, calendar),
     "session": ("carlos", (1440, 1060), session),
     "refused": ("carlos", DESK, refused),
     "cancel": ("carlos", DESK, cancel),
