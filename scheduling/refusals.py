@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from scheduling.models import Reservation, RoomReservation, RoomStatus
 from scheduling.slots import Span, as_whole_days
@@ -76,7 +77,7 @@ class Taken:
         if not self.is_room:
             # Not why: that is theirs.
             return _("time off")
-        return _("closed: %(why)s") % {"why": self.note} if self.note else _("closed")
+        return _("closed: %(why)s") % {"why": self.note} if self.note else pgettext("room", "closed")
 
     def as_detail(self) -> dict[str, Any]:
         held = {} if self.held_until is None else {"held_until": self.held_until.isoformat()}
