@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
@@ -76,22 +76,15 @@ def hold(
     return session
 
 
-def quote(
-    chosen: Chosen,
-    *,
-    client: Client,
-    by: "User",
-    now: datetime,
-    event_description: str = "",
-    special_notes: str = "",
-) -> Session:
-    """The same, in negotiation at once. Raises ``InvalidInput`` where nothing is sold that could be quoted."""
+def quote(chosen: Chosen, *, by: "User", now: datetime, **whose: Any) -> Session:
+    """The same, in negotiation at once; ``whose`` is what ``hold`` takes besides.
+
+    Raises ``InvalidInput`` where nothing is sold that could be quoted.
+    """
     with audit.act():
         if not chosen.packages:
             raise InvalidInput(_("Choose what is sold: a quote needs a package."), field="packages")
-        session = hold(
-            chosen, client=client, by=by, now=now, event_description=event_description, special_notes=special_notes
-        )
+        session = hold(chosen, by=by, now=now, **whose)
         session.negotiate(by=by, now=now)
     return session
 
