@@ -70,7 +70,7 @@ def verdict(given: Answer, terms: Terms | None) -> Verdict:
         return Verdict("partly" if why else "yes", title % {"when": in_words(offer)}, _free_in_words(given), why)
     if given.impossible is not None:
         return Verdict("no", _("Not like this"), given.impossible.message, _capped(given))
-    why = [*_too_many(given), *_refusals(given), *_capped(given)]
+    why = [*_too_many(given), *_refusals(given), *_placeless(given), *_capped(given)]
     return Verdict("no", _missing(given), _free_in_words(given), why)
 
 

@@ -295,6 +295,9 @@ def test_an_external_session_without_its_place_says_so(house):
     given = house.ask(session_type="External")
     assert "Say the place, and the way there, before it is held." in serving.verdict(given, None).why
     assert serving.verdict(house.ask(session_type="External", location="Antigua"), None).kind == "yes"
+    house.busy(house.ana, house.diego, house.lucia)
+    refused = serving.verdict(house.ask(session_type="External"), None)
+    assert refused.kind == "no" and "Say the place, and the way there, before it is held." in refused.why
 
 
 def test_a_neighbours_own_way_counts(house):

@@ -199,6 +199,9 @@ def test_what_is_booked_on_a_day_that_is_closed_stays_and_is_named(admin):
     assert "1 session lies outside." in answer.text
     assert session.get_absolute_url() in answer.text
     assert inside.get_absolute_url() not in answer.text
+    spanish = browser(admin)
+    spanish.cookies[settings.LANGUAGE_COOKIE_NAME] = "es"
+    assert '<span class="state s-request">Solicitud</span>' in spanish.get(PAGE).text
     # Of another day, and of the week as a whole.
     quiet = {"first_day": (day + 9 * DAY).isoformat(), "kind": "closed"}
     answer = browser(admin).post(f"{PAGE}days/", quiet, follow=True)
