@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from sessions_app.models import Client, Session
+from studio.conf import STUDIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,18 @@ class Record:
 
     @property
     def is_high_risk(self) -> bool:
+        """More than half cancelled, and more than two (D24)."""
         return self.cancellations > 2 and self.cancellations * 2 > self.sessions
+
+    @property
+    def deposit_percentage(self) -> int:
+        """What a new session asks for as its deposit: of a high-risk client the whole price (D24)."""
+        return 100 if self.is_high_risk else STUDIO.default_deposit_percentage
 
 
 def record_of(client: Client) -> Record:
     row = Client.objects.filter(pk=client.pk).with_record().get()
     return Record(row.sessions_count, row.own_cancellations, row.no_shows)
-
-
-def is_high_risk(client: Client) -> bool:
-    """More than half cancelled, and more than two (D24)."""
-    return record_of(client).is_high_risk
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from scheduling.slots import Span, local_span, moved_with
 from sessions_app import deadlines, history_lines, holds, notices, sentences, workflow
 from sessions_app.actions import book
 from sessions_app.actions.reach import locked_for, refuse_appointment, require_editable, touch
-from sessions_app.clients import is_high_risk
+from sessions_app.clients import record_of
 from sessions_app.effects import people_on
 from sessions_app.models import Client, Session
 from sessions_app.states import SessionType
@@ -103,7 +103,7 @@ def open_request(
         span = when.span()
         _refuse_past(workflow.REQUEST, span, by=by, now=now)
         _refuse_bad_place(session_type, location, room_id)
-        risky = is_high_risk(client)
+        percentage = record_of(client).deposit_percentage
         session = Session.open(
             by=by,
             now=now,
@@ -114,7 +114,7 @@ def open_request(
             location=location.strip(),
             event_description=event_description.strip(),
             special_notes=special_notes.strip(),
-            deposit_percentage=100 if risky else STUDIO.default_deposit_percentage,
+            deposit_percentage=percentage,
             estimated_editing_days=STUDIO.default_editing_days,
         )
         if span.start <= now:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sessions_app import sentences, serving
 from sessions_app import terms as reckoning
 from sessions_app.actions import serve
+from sessions_app.clients import Record
 from sessions_app.feasibility import Answer, answer
 from sessions_app.forms.serve import Question, TakeForm, WishForm, opened, sealed
 from sessions_app.models import Session
@@ -133,8 +134,8 @@ def _context(request: HttpRequest, form: TakeForm) -> dict[str, Any]:
     }
     if asked and wish_form.is_valid():
         chosen = next((option for option in clients if option.is_chosen), None)
-        is_risky = chosen is not None and chosen.record.is_high_risk
-        context |= _answered(answer(wish_form.wish(), now=now), wish_form, is_risky=is_risky)
+        record = chosen.record if chosen is not None else None
+        context |= _answered(answer(wish_form.wish(), now=now), wish_form, record=record)
     return context
 
 
@@ -148,7 +149,7 @@ def _with_defaults(request: HttpRequest) -> Any:
     return asked
 
 
-def _answered(given: Answer, wish_form: WishForm, *, is_risky: bool) -> dict[str, Any]:
+def _answered(given: Answer, wish_form: WishForm, *, record: Record | None) -> dict[str, Any]:
     """The answer in words, and what its best offer comes to."""
     price = reckoning.price_of(wish_form.package_ids(), transportation_cost=wish_form.transportation_cost())
     question = Question(given.wish, wish_form.package_ids(), wish_form.transportation_cost())
@@ -156,7 +157,7 @@ def _answered(given: Answer, wish_form: WishForm, *, is_risky: bool) -> dict[str
     comes_to = {}
     if every:
         desk = reckoning.desk(until=max(offer.day for offer in every), now=given.now)
-        percentage = 100 if is_risky else None
+        percentage = record.deposit_percentage if record is not None else None
         comes_to = {
             id(offer): reckoning.terms(
                 offer.span.start, price=price, desk=desk, now=given.now, deposit_percentage=percentage
@@ -179,7 +180,7 @@ def _answered(given: Answer, wish_form: WishForm, *, is_risky: bool) -> dict[str
         "best": given.best,
         "best_when": serving.in_words(given.best) if given.best else "",
         "best_whom": serving.with_whom(given.best) if given.best else "",
-        "is_risky": is_risky,
+        "is_risky": record is not None and record.is_high_risk,
         "sells": bool(question.package_ids),
     }
 
